@@ -1,0 +1,140 @@
+"""The catalogue: ``config/**/*.yml`` as typed `Feed`s and `Layer`s. File stem = id; unknown keys are errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bousai.errors import CatalogueError
+from bousai.model import Layer
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AtomSource(_Strict):
+    """JMA-style Atom index: `url` is polled (and only once a minute for all feeds that share it),
+    `long_url` fills the gap after an outage; `types` are the telegram types this feed takes."""
+
+    type: Literal["atom"]
+    url: str
+    long_url: str
+    types: tuple[str, ...]
+
+
+class FileSource(_Strict):
+    """Files at fixed addresses, read with conditional GET."""
+
+    type: Literal["files"]
+    urls: tuple[str, ...]
+
+
+class Expect(_Strict):
+    """What a document of this feed must look like before it may replace what is there.
+
+    `min_items` per document; `max_drop` the largest share of a scope's items that may vanish at once
+    (0.5: a list that loses more than half is held); `may_be_empty` where no item is an ordinary day.
+    """
+
+    min_items: int = 0
+    max_drop: float | None = Field(default=None, gt=0, le=1)
+    may_be_empty: bool = False
+
+
+class Feed(_Strict):
+    """One source that we poll.
+
+    `every` is the poll interval in seconds (never below 60), `late_after` the age in seconds of the
+    last successful contact after which the feed is late, `dead_after` after which it is dead.
+    `hosts` are the only hosts that may be contacted for it. `max_bytes` caps a decoded document.
+    `credit` is the line that must stand on every product.
+    """
+
+    id: str
+    title_ja: str
+    title_en: str
+    publisher: str
+    licence: str
+    licence_url: str
+    credit: str
+    parser: str
+    kinds: tuple[str, ...]
+    source: AtomSource | FileSource = Field(discriminator="type")
+    hosts: tuple[str, ...]
+    every: int = Field(ge=60)
+    late_after: int
+    dead_after: int
+    max_bytes: int = 64 * 1024 * 1024
+    deadline: int = 60
+    expect: Expect = Expect()
+    notes: str = ""
+
+
+class Catalogue(_Strict):
+    """All feeds and layers, sorted by id."""
+
+    feeds: dict[str, Feed]
+    layers: dict[str, Layer]
+
+    def feed(self, feed_id: str) -> Feed:
+        """One feed; `UsageError`-free: raises `CatalogueError` with the nearest names."""
+        if feed_id not in self.feeds:
+            raise CatalogueError(f"no feed {feed_id!r}", remedy=f"one of: {', '.join(self.feeds)}")
+        return self.feeds[feed_id]
+
+    def layer(self, layer_id: str) -> Layer:
+        """One layer; raises `CatalogueError` with the names there are."""
+        if layer_id not in self.layers:
+            raise CatalogueError(f"no layer {layer_id!r}", remedy=f"one of: {', '.join(self.layers)}")
+        return self.layers[layer_id]
+
+    def claimed_types(self, url: str) -> dict[str, str]:
+        """Telegram type → feed, over all feeds that read the Atom index at `url`."""
+        return {
+            code: feed.id
+            for feed in self.feeds.values()
+            if isinstance(feed.source, AtomSource) and feed.source.url == url
+            for code in feed.source.types
+        }
+
+    def feeds_of(self, kind: str) -> list[Feed]:
+        """The feeds whose items are of `kind`."""
+        return [feed for feed in self.feeds.values() if kind in feed.kinds]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict) or "id" in document:
+        raise CatalogueError(f"{path.name}: expected a mapping without 'id' (the file name is the id)")
+    return {**document, "id": path.stem}
+
+
+def load(config: Path) -> Catalogue:
+    """Read every YAML below `config`. Raises `CatalogueError` naming file and key."""
+    feeds: dict[str, Feed] = {}
+    layers: dict[str, Layer] = {}
+    for path in sorted(config.glob("feeds/*.yml")):
+        try:
+            feeds[path.stem] = Feed.model_validate(_read(path))
+        except ValidationError as error:
+            raise CatalogueError(f"feeds/{path.name}: {_first(error)}") from error
+    for path in sorted(config.glob("layers/*.yml")):
+        try:
+            layers[path.stem] = Layer.model_validate(_read(path))
+        except ValidationError as error:
+            raise CatalogueError(f"layers/{path.name}: {_first(error)}") from error
+    if not feeds:
+        raise CatalogueError(f"no feeds below {config}", remedy="set BOUSAI_CONFIG or run from a checkout")
+    return Catalogue(feeds=feeds, layers=layers)
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors()[0]
+    return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"

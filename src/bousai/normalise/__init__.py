@@ -1,0 +1,1 @@
+"""Signpost to be written with the room."""

@@ -1,0 +1,48 @@
+"""Settings: one frozen object made by `load`, never at import. Everything is a ``BOUSAI_*`` variable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are.
+
+    `data`      BOUSAI_DATA, default ./var: archive/, public/ and the embedded store live below it.
+    `store`     BOUSAI_STORE, an SQLAlchemy URL; default ``sqlite:///<data>/bousai.gpkg``.
+    `archive`   BOUSAI_ARCHIVE, a folder or fsspec address; default <data>/archive.
+    `public`    <data>/public, the published tree.
+    `public_url` BOUSAI_PUBLIC_URL, the address under which the tree is served, for links.
+    `config`    BOUSAI_CONFIG, the folder of feeds/ and layers/; default the project's own.
+    `playback`  BOUSAI_PLAYBACK, address of a local feed server that plays recorded documents
+                (``http://127.0.0.1:port``); every request then goes there and nowhere else.
+    """
+
+    data: Path
+    store: str
+    archive: str
+    public: Path
+    public_url: str
+    config: Path
+    playback: str | None = None
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment (default ``os.environ``)."""
+    env = os.environ if environ is None else environ
+    data = Path(env.get("BOUSAI_DATA", "var")).absolute()
+    return Settings(
+        data=data,
+        store=env.get("BOUSAI_STORE", f"sqlite:///{data / 'bousai.gpkg'}"),
+        archive=env.get("BOUSAI_ARCHIVE", str(data / "archive")),
+        public=data / "public",
+        public_url=env.get("BOUSAI_PUBLIC_URL", "http://127.0.0.1:8000/public").rstrip("/"),
+        config=Path(env.get("BOUSAI_CONFIG", PROJECT / "config")).absolute(),
+        playback=env.get("BOUSAI_PLAYBACK", "").rstrip("/") or None,
+    )
