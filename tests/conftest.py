@@ -1,0 +1,21 @@
+"""Fixtures that every tier may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real feed files (BOUSAI_REALDATA, or ../shared/realdata beside the project)."""
+    folder = Path(os.environ.get("BOUSAI_REALDATA", PROJECT.parent / "shared" / "realdata"))
+    if not folder.is_dir():
+        if os.environ.get("BOUSAI_REQUIRE_REALDATA") == "1":
+            pytest.fail(f"real feed files are required and {folder} does not exist")
+        pytest.skip(f"real feed files not found at {folder}: set BOUSAI_REALDATA")
+    return folder
