@@ -1,1 +1,63 @@
-"""Signpost to be written with the room."""
+"""The store: bulletins in, the state of the world at any time and as known at any time out.
+
+In: normalised `Bulletin`s with `Provenance`. Out: `RevisionTable`s, histories, an ordered change log.
+May use: `model`, `settings`, `errors`. Never: decides what a value means; deletes or rewrites the past.
+The only SQL of the project is here; SQLite laid out as a GeoPackage and PostgreSQL + PostGIS differ only
+in `dialect`. `fold` holds the meaning (pure), `write` and `read` make it fast, `ledger` keeps receipts,
+documents, issues and publications. Add here: a table with its migration in sql/migrations, a question
+with its query in `read`. Tests: tests/store.
+"""
+
+from bousai.store.engine import Store, open_store, prepare
+from bousai.store.ledger import (
+    Document,
+    add_issues,
+    documents,
+    find_document,
+    last_receipt,
+    mark_published,
+    open_issues,
+    pending_documents,
+    published_cursor,
+    record_document,
+    record_receipt,
+    set_outcome,
+)
+from bousai.store.read import (
+    borrowed_geometry,
+    changes,
+    current_counts,
+    history,
+    items,
+    last_bulletin_at,
+    position_of_log,
+    trace,
+)
+from bousai.store.write import apply
+
+__all__ = [
+    "Document",
+    "Store",
+    "add_issues",
+    "apply",
+    "borrowed_geometry",
+    "changes",
+    "current_counts",
+    "documents",
+    "find_document",
+    "history",
+    "items",
+    "last_bulletin_at",
+    "last_receipt",
+    "mark_published",
+    "open_issues",
+    "open_store",
+    "pending_documents",
+    "position_of_log",
+    "prepare",
+    "published_cursor",
+    "record_document",
+    "record_receipt",
+    "set_outcome",
+    "trace",
+]

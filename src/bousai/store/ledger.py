@@ -1,0 +1,296 @@
+"""What happened around the bulletins: receipts of fetches, documents and their outcome, issues, publications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bousai.model import Issue, RawDocument, Receipt
+from bousai.store import dialect, schema
+from bousai.store.encode import instant, moment
+from bousai.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An archived document and what became of it.
+
+    `outcome`: pending · stored · unchanged · quarantined (unreadable) · held (outside what is expected) ·
+    dismissed (by a person).
+    """
+
+    id: int
+    raw: RawDocument
+    outcome: str
+    cause: str | None
+    remedy: str | None
+
+
+def _next_id(connection: Connection, table: sa.Table) -> int:
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()) + 1
+
+
+def _or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else moment(microseconds)
+
+
+def ensure_document(connection: Connection, raw: RawDocument) -> int:
+    """The row of a document, made where it is missing; a document seen again keeps its first time."""
+    t = schema.document
+    row = connection.execute(sa.select(t.c.id).where(t.c.feed == raw.feed, t.c.sha256 == raw.sha256)).first()
+    seen = instant(raw.fetched_at)
+    dated = None if raw.dated_at is None else instant(raw.dated_at)
+    if row is not None:
+        connection.execute(
+            sa.update(t)
+            .where(t.c.id == row.id)
+            .values(seen_at=seen, dated_at=dated, url=raw.url, name=raw.name, taint=raw.taint)
+        )
+        return int(row.id)
+    new = _next_id(connection, t)
+    connection.execute(
+        sa.insert(t).values(
+            id=new,
+            feed=raw.feed,
+            sha256=raw.sha256,
+            url=raw.url,
+            name=raw.name,
+            size=raw.size,
+            taint=raw.taint,
+            fetched_at=seen,
+            seen_at=seen,
+            dated_at=dated,
+            outcome="pending",
+        )
+    )
+    return new
+
+
+def write_outcome(
+    connection: Connection,
+    document_id: int,
+    outcome: str,
+    now: int,
+    cause: str | None = None,
+    remedy: str | None = None,
+) -> None:
+    """Set what became of a document. A document that once was stored stays stored when it is merely repeated."""
+    t = schema.document
+    kept = sa.case((t.c.outcome == "stored", "stored"), else_="unchanged") if outcome == "unchanged" else outcome
+    connection.execute(
+        sa.update(t).where(t.c.id == document_id).values(outcome=kept, cause=cause, remedy=remedy, ingested_at=now)
+    )
+
+
+def write_issues(
+    connection: Connection,
+    feed: str,
+    document_id: int | None,
+    issues: Iterable[Issue],
+    now: int,
+    stale: Sequence[str] = (),
+) -> int:
+    """Record issues; an equal one that is already there is only seen again. Returns how many are new."""
+    t = schema.issue
+    new = 0
+    next_id = 0
+    for found in issues:
+        identity = "\x1f".join((feed, str(document_id or 0), found.code, found.position, found.cause))
+        fingerprint = sha256(identity.encode()).hexdigest()[:32]
+        seen = connection.execute(sa.update(t).where(t.c.fingerprint == fingerprint).values(seen_at=now)).rowcount
+        if seen:
+            continue
+        next_id = next_id + 1 if next_id else _next_id(connection, t)
+        connection.execute(
+            sa.insert(t).values(
+                id=next_id,
+                feed=feed,
+                document_id=document_id,
+                code=found.code,
+                severity=found.severity,
+                cause=found.cause,
+                remedy=found.remedy,
+                position=found.position,
+                stale=" ".join(stale) if found.severity == "error" else "",
+                raised_at=now,
+                seen_at=now,
+                state="open",
+                fingerprint=fingerprint,
+            )
+        )
+        new += 1
+    return new
+
+
+def add_issues(
+    store: Store,
+    feed: str,
+    issues: Sequence[Issue],
+    now: datetime,
+    raw: RawDocument | None = None,
+    stale: Sequence[str] = (),
+) -> int:
+    """Record issues of a feed or of one of its documents in a transaction of their own."""
+    if not issues:
+        return 0
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        document_id = None if raw is None else ensure_document(connection, raw)
+        return write_issues(connection, feed, document_id, issues, instant(now), stale)
+
+
+def record_document(store: Store, raw: RawDocument) -> None:
+    """Note that the archive holds a document which waits to be ingested (again, if its bytes came back)."""
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        document_id = ensure_document(connection, raw)
+        t = schema.document
+        connection.execute(sa.update(t).where(t.c.id == document_id).values(outcome="pending"))
+
+
+def set_outcome(
+    store: Store,
+    raw: RawDocument,
+    outcome: str,
+    now: datetime,
+    *,
+    cause: str,
+    remedy: str,
+    issues: Sequence[Issue] = (),
+    stale: Sequence[str] = (),
+) -> None:
+    """Quarantine or hold a document, with its issues, in one transaction."""
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        document_id = ensure_document(connection, raw)
+        write_outcome(connection, document_id, outcome, instant(now), cause, remedy)
+        write_issues(connection, raw.feed, document_id, issues, instant(now), stale)
+
+
+def _document(row: sa.Row[Any]) -> Document:
+    raw = RawDocument(
+        sha256=row.sha256,
+        feed=row.feed,
+        url=row.url,
+        name=row.name,
+        fetched_at=moment(row.seen_at),
+        size=row.size,
+        taint=row.taint,
+        dated_at=_or_none(row.dated_at),
+    )
+    return Document(row.id, raw, row.outcome, row.cause, row.remedy)
+
+
+def find_document(store: Store, sha256_prefix: str) -> list[Document]:
+    """Documents whose SHA-256 begins with the given text."""
+    t = schema.document
+    with store.engine.connect() as connection:
+        query = sa.select(t).where(t.c.sha256.startswith(sha256_prefix, autoescape=True)).order_by(t.c.id)
+        return [_document(row) for row in connection.execute(query)]
+
+
+def pending_documents(store: Store, feed: str) -> list[Document]:
+    """Documents of a feed that are archived and not yet ingested, in the order in which they came."""
+    return documents(store, feed, "pending")
+
+
+def documents(store: Store, feed: str, outcome: str | None = None, url: str | None = None) -> list[Document]:
+    """Documents of a feed, in the order in which they came."""
+    t = schema.document
+    query = sa.select(t).where(t.c.feed == feed).order_by(t.c.seen_at, t.c.id)
+    if outcome is not None:
+        query = query.where(t.c.outcome == outcome)
+    if url is not None:
+        query = query.where(t.c.url == url)
+    with store.engine.connect() as connection:
+        return [_document(row) for row in connection.execute(query)]
+
+
+def record_receipt(store: Store, receipt: Receipt) -> None:
+    """Keep one receipt."""
+    t = schema.receipt
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        connection.execute(
+            sa.insert(t).values(
+                id=_next_id(connection, t),
+                feed=receipt.feed,
+                url=receipt.url,
+                requested_at=instant(receipt.requested_at),
+                seconds=receipt.seconds,
+                outcome=receipt.outcome,
+                http_status=receipt.http_status,
+                size=receipt.size,
+                sha256=receipt.sha256,
+                error_code=receipt.error_code,
+                error=receipt.error,
+                etag=receipt.etag,
+                last_modified=receipt.last_modified,
+            )
+        )
+
+
+_GOOD = ("new", "not_modified", "known")
+
+
+def last_receipt(
+    store: Store, *, url: str | None = None, feed: str | None = None, good: bool = True
+) -> Receipt | None:
+    """The newest receipt of an address or a feed; `good` leaves out errors and polls that were skipped."""
+    t = schema.receipt
+    query = sa.select(t).order_by(t.c.requested_at.desc(), t.c.id.desc()).limit(1)
+    if url is not None:
+        query = query.where(t.c.url == url)
+    if feed is not None:
+        query = query.where(t.c.feed == feed)
+    query = query.where(t.c.outcome.in_(_GOOD) if good else t.c.outcome != "skipped")
+    with store.engine.connect() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    del values["id"]
+    return Receipt(**{**values, "requested_at": moment(row.requested_at)})
+
+
+def open_issues(store: Store, feed: str | None = None) -> list[dict[str, Any]]:
+    """Open issues, newest last, as rows with feed, code, severity, cause, remedy, position, sha256, times."""
+    t, d = schema.issue, schema.document
+    query = (
+        sa.select(t, d.c.sha256, d.c.name)
+        .join_from(t, d, d.c.id == t.c.document_id, isouter=True)
+        .where(t.c.state == "open")
+        .order_by(t.c.id)
+    )
+    if feed is not None:
+        query = query.where(t.c.feed == feed)
+    with store.engine.connect() as connection:
+        return [
+            {**row._mapping, "raised_at": moment(row.raised_at), "seen_at": moment(row.seen_at)}
+            for row in connection.execute(query)
+        ]
+
+
+def published_cursor(store: Store, tree: str, layer: str) -> int:
+    """The position in the change log up to which a layer is published in a tree; 0 = never."""
+    t = schema.publication
+    with store.engine.connect() as connection:
+        query = sa.select(t.c.cursor).where(t.c.tree == tree, t.c.layer == layer)
+        return connection.execute(query).scalar() or 0
+
+
+def mark_published(store: Store, tree: str, layer: str, cursor: int, version: str, now: datetime) -> None:
+    """Move a layer's position in the change log forward."""
+    t = schema.publication
+    values = {"cursor": cursor, "version": version, "published_at": instant(now)}
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        where = sa.and_(t.c.tree == tree, t.c.layer == layer)
+        if connection.execute(sa.update(t).where(where).values(**values)).rowcount == 0:
+            connection.execute(sa.insert(t).values(tree=tree, layer=layer, **values))

@@ -1,0 +1,257 @@
+"""Questions to the store: items as of two times, histories, the change log, traces, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bousai.model import Change, RevisionTable, Status
+from bousai.store import dialect, schema
+from bousai.store.encode import instant, moment
+from bousai.store.engine import Store
+
+_SEEN = (
+    "r.opened_by <= :known AND (r.retired_by IS NULL OR r.retired_by > :known)"
+    " AND r.valid_from <= :valid AND (r.valid_to IS NULL OR r.valid_to > :valid OR r.closed_by > :known)"
+    " AND (i.expires_at IS NULL OR i.expires_at > :valid)"
+)
+
+
+def position_of_log(connection: Connection, known_at: datetime | None) -> tuple[int, int]:
+    """(bulletin id, recorded time) of the last bulletin recorded at or before `known_at` (None: now)."""
+    b = schema.bulletin
+    query = sa.select(b.c.id, b.c.recorded_at).order_by(b.c.id.desc()).limit(1)
+    if known_at is not None:
+        query = query.where(b.c.recorded_at <= instant(known_at))
+    row = connection.execute(query).first()
+    return (0, 0) if row is None else (row.id, row.recorded_at)
+
+
+def items(
+    store: Store,
+    kind: str,
+    *,
+    valid_at: datetime,
+    known_at: datetime | None = None,
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+    status: Status = "actual",
+) -> RevisionTable:
+    """Items of a kind as they were true at `valid_at` and known at `known_at` (None: all that is recorded).
+
+    `muni` is a 5-digit code, `bbox` is west, south, east, north in degrees. Ordered by item id.
+    The result's `known_at` is the recording time of the last bulletin that it takes into account.
+    """
+    where = [_SEEN, "s.kind = :kind", "s.status = :status"]
+    bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
+    if muni is not None:
+        where.append("i.muni_code = :muni")
+        bound["muni"] = muni
+    with store.engine.connect() as connection:
+        bound["known"], recorded = position_of_log(connection, known_at)
+        if bbox is not None:
+            where.append(dialect.in_box(connection))
+            bound |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+        query = (
+            "SELECT r.id, i.item_id, s.scope, i.muni_code, i.props,"  # noqa: S608 all values are bound
+            f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by"
+            " FROM scope s JOIN revision r ON r.scope_id = s.id JOIN item i ON i.id = r.item_pk"
+            f" WHERE {' AND '.join(where)} ORDER BY {dialect.bytewise(connection, 'i.item_id')}, r.id"
+        )
+        rows = connection.execute(sa.text(query), bound).fetchall()
+        said = _bulletins(connection, {row[6] for row in rows} | {row[7] for row in rows})
+        geometry = [dialect.geometry_out(connection, row[5]) for row in rows]
+    stated = [said[row[6]] for row in rows]
+    return RevisionTable(
+        kind=kind,
+        status=status,
+        valid_at=valid_at,
+        known_at=moment(recorded),
+        revision=[row[0] for row in rows],
+        item_id=[row[1] for row in rows],
+        scope=[row[2] for row in rows],
+        muni_code=[row[3] for row in rows],
+        props=[row[4] for row in rows],
+        geometry=geometry,
+        source=[b["feed"] for b in stated],
+        issuer=[b["issuer"] for b in stated],
+        issued_at=[b["issued_at"] for b in stated],
+        recorded_at=[said[row[7]]["recorded_at"] for row in rows],
+        bulletin_type=[b["bulletin_type"] for b in stated],
+        serial=[b["serial"] for b in stated],
+    )
+
+
+def _bulletins(connection: Connection, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    b, d = schema.bulletin, schema.document
+    columns = [
+        b.c.id,
+        b.c.issuer,
+        b.c.issued_at,
+        b.c.issued_offset_min,
+        b.c.recorded_at,
+        b.c.bulletin_type,
+        b.c.serial,
+        b.c.parser,
+        b.c.parser_version,
+        d.c.feed,
+        d.c.sha256,
+        d.c.url,
+        d.c.name,
+        d.c.fetched_at,
+    ]
+    found: dict[int, dict[str, Any]] = {}
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), 450):
+        chunk = wanted[start : start + 450]
+        query = sa.select(*columns).join_from(b, d, d.c.id == b.c.document_id).where(b.c.id.in_(chunk))
+        for row in connection.execute(query):
+            found[row.id] = {
+                **row._mapping,
+                "issued_at": moment(row.issued_at, row.issued_offset_min),
+                "recorded_at": moment(row.recorded_at),
+                "fetched_at": moment(row.fetched_at),
+            }
+    return found
+
+
+_HISTORY = (
+    "SELECT r.id, i.item_id, s.scope, s.status, i.muni_code, i.props, i.position, i.expires_at, r.valid_from,"
+    " r.valid_to, r.stated_by, r.opened_by, r.closed_by, r.retired_by"
+    " FROM item i JOIN revision r ON r.item_pk = i.id JOIN scope s ON s.id = r.scope_id"
+)
+
+
+def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str, Any]]:
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.text(f"{_HISTORY} WHERE {where} ORDER BY r.opened_by, r.id"), bound).fetchall()
+        ids = {n for row in rows for n in (row.stated_by, row.opened_by, row.closed_by, row.retired_by) if n}
+        said = _bulletins(connection, ids)
+    return [
+        {
+            "revision": row.id,
+            "id": row.item_id,
+            "scope": row.scope,
+            "status": row.status,
+            "muni_code": row.muni_code,
+            "props": row.props,
+            "valid_from": moment(row.valid_from),
+            "valid_to": None if row.valid_to is None else moment(row.valid_to),
+            "expires_at": None if row.expires_at is None else moment(row.expires_at),
+            "known_from": said[row.opened_by]["recorded_at"],
+            "end_known_from": said[row.closed_by]["recorded_at"] if row.closed_by else None,
+            "known_to": said[row.retired_by]["recorded_at"] if row.retired_by else None,
+            "position": row.position,
+            **{
+                name: said[row.stated_by][name]
+                for name in (
+                    "issuer",
+                    "issued_at",
+                    "bulletin_type",
+                    "serial",
+                    "feed",
+                    "sha256",
+                    "url",
+                    "name",
+                    "fetched_at",
+                    "parser",
+                    "parser_version",
+                )
+            },
+        }
+        for row in rows
+    ]
+
+
+def history(store: Store, kind: str, item_id: str) -> list[dict[str, Any]]:
+    """Every revision of one thing, all statuses, in the order in which they were recorded, with provenance."""
+    return _revisions(store, "i.item_id = :item_id AND s.kind = :kind", {"item_id": item_id, "kind": kind})
+
+
+def trace(store: Store, revision: int) -> dict[str, Any] | None:
+    """One revision by its number, with its provenance; None where there is none."""
+    found = _revisions(store, "r.id = :revision", {"revision": revision})
+    return found[0] if found else None
+
+
+def changes(store: Store, after: int = 0, upto: int | None = None) -> list[Change]:
+    """What was written after a position in the log, one line an item and bulletin, in order of recording."""
+    upto = 2**62 if upto is None else upto
+    query = (
+        "SELECT c.by_id, i.item_id, s.kind, s.status, s.scope, b.recorded_at, max(c.opens) AS opens,"
+        " max(c.ends) AS ends FROM ("
+        " SELECT id, item_pk, scope_id, opened_by AS by_id, 1 AS opens, 0 AS ends FROM revision"
+        "  WHERE opened_by > :after AND opened_by <= :upto"
+        " UNION ALL SELECT id, item_pk, scope_id, closed_by, 0, 1 FROM revision"
+        "  WHERE closed_by IS NOT NULL AND closed_by > :after AND closed_by <= :upto AND closed_by > opened_by"
+        " UNION ALL SELECT id, item_pk, scope_id, retired_by, 0, 1 FROM revision"
+        "  WHERE retired_by IS NOT NULL AND retired_by > :after AND retired_by <= :upto"
+        ") c JOIN item i ON i.id = c.item_pk JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id"
+        " GROUP BY c.by_id, i.item_id, s.kind, s.status, s.scope, b.recorded_at"
+        " ORDER BY c.by_id, i.item_id, s.scope"
+    )
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.text(query), {"after": after, "upto": upto}).fetchall()
+    return [
+        Change(
+            cursor=row.by_id,
+            recorded_at=moment(row.recorded_at),
+            op="changed" if row.opens and row.ends else "opened" if row.opens else "closed",
+            kind=row.kind,
+            status=row.status,
+            scope=row.scope,
+            item_id=row.item_id,
+        )
+        for row in rows
+    ]
+
+
+def current_counts(store: Store, keys: Sequence[tuple[Status, str, str]]) -> dict[tuple[Status, str, str], int]:
+    """How many items each (status, kind, scope) holds open now; scopes that are unknown are left out."""
+    s, r = schema.scope, schema.revision
+    live = sa.and_(r.c.scope_id == s.c.id, r.c.closed_by.is_(None), r.c.retired_by.is_(None))
+    found: dict[tuple[Status, str, str], int] = {}
+    wanted = set(keys)
+    names = sorted({scope for _, _, scope in keys})
+    with store.engine.connect() as connection:
+        for start in range(0, len(names), 450):
+            query = (
+                sa.select(s.c.status, s.c.kind, s.c.scope, sa.func.count(r.c.id))
+                .join_from(s, r, live, isouter=True)
+                .where(s.c.scope.in_(names[start : start + 450]))
+                .group_by(s.c.status, s.c.kind, s.c.scope)
+            )
+            for status, kind, scope, n in connection.execute(query):
+                if (status, kind, scope) in wanted:
+                    found[(status, kind, scope)] = n
+    return found
+
+
+def last_bulletin_at(store: Store, feed: str, status: Status = "actual") -> datetime | None:
+    """Issue time of the newest bulletin that came from a feed."""
+    b, d, s = schema.bulletin, schema.document, schema.scope
+    query = (
+        sa.select(sa.func.max(b.c.issued_at))
+        .join_from(b, d, d.c.id == b.c.document_id)
+        .join(s, s.c.id == b.c.scope_id)
+        .where(d.c.feed == feed, s.c.status == status)
+    )
+    with store.engine.connect() as connection:
+        newest = connection.execute(query).scalar()
+    return None if newest is None else moment(newest)
+
+
+def borrowed_geometry(
+    store: Store, kind: str, valid_at: datetime, known_at: datetime | None, status: Status
+) -> dict[str, bytes]:
+    """Municipality code → WKB of the items of a kind that carry geometry, for layers that borrow it."""
+    table = items(store, kind, valid_at=valid_at, known_at=known_at, status=status)
+    return {
+        code: wkb
+        for code, wkb in zip(table.muni_code, table.geometry, strict=True)
+        if code is not None and wkb is not None
+    }

@@ -1,0 +1,185 @@
+"""The tables. Times are microseconds since 1970 UTC, so that both databases compare them alike.
+
+`item` holds what was said (immutable content), `revision` when it was true and since when we know:
+
+    a revision is seen at (valid T, known K) where
+      opened_by ≤ K  and  (retired_by is null or retired_by > K)
+      valid_from ≤ T and  (valid_to is null or T < valid_to or closed_by > K)
+      and the item has not expired at T
+
+K is a bulletin id: ids grow in the order in which bulletins are recorded, so they are known time.
+`valid_to`/`closed_by` and `retired_by` are written once and never changed; nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+
+class _PostgisGeometry(sa.types.UserDefinedType[bytes]):
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "geometry(Geometry,4326)"
+
+
+# SQLite keeps a GeoPackage geometry blob (OGC 12-128r19, 2.1.3), PostgreSQL a PostGIS geometry; `dialect`
+# turns both into WKB.
+Geometry = LargeBinary().with_variant(_PostgisGeometry(), "postgresql")
+
+
+# SQLite's INTEGER holds 64 bits and is the only name for it that a GeoPackage may use.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[int]:
+    # Ids are given out by the writer, never by the database.
+    return Column("id", Big, primary_key=True, autoincrement=False)
+
+
+document = Table(
+    "document",
+    metadata,
+    _id(),
+    Column("feed", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", Big, nullable=False),
+    Column("taint", Text, nullable=False),
+    Column("fetched_at", Big, nullable=False, comment="first seen"),
+    Column("seen_at", Big, nullable=False, comment="last seen"),
+    Column("dated_at", Big, comment="time of the content where the format has none"),
+    Column("outcome", Text, nullable=False),
+    Column("cause", Text),
+    Column("remedy", Text),
+    Column("ingested_at", Big),
+    sa.UniqueConstraint("feed", "sha256", name="document_of_feed"),
+)
+Index("document_outcome", document.c.feed, document.c.outcome)
+
+scope = Table(
+    "scope",
+    metadata,
+    _id(),
+    Column("status", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("head", Text, comment="order key of the newest bulletin"),
+    sa.UniqueConstraint("status", "kind", "scope", name="scope_once"),
+)
+
+bulletin = Table(
+    "bulletin",
+    metadata,
+    _id(),
+    Column("scope_id", Big, ForeignKey("scope.id"), nullable=False),
+    Column("document_id", Big, ForeignKey("document.id"), nullable=False),
+    Column("order_key", Text, nullable=False),
+    Column("msg_type", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("issued_at", Big, nullable=False),
+    Column("issued_offset_min", Integer, nullable=False, comment="offset of the source's clock, minutes"),
+    Column("sent_at", Big),
+    Column("serial", Text),
+    Column("source_event_id", Text, nullable=False),
+    Column("bulletin_type", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("parser", Text, nullable=False),
+    Column("parser_version", Text, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    Column("replaced_by", Big, comment="the same document, read by a better parser"),
+    Column("members", LargeBinary, nullable=False, comment="item ids stated, see encode.pack"),
+    sa.UniqueConstraint("scope_id", "order_key", name="bulletin_once"),
+)
+Index("bulletin_recorded", bulletin.c.recorded_at)
+
+item = Table(
+    "item",
+    metadata,
+    _id(),
+    Column("scope_id", Big, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("muni_code", Text),
+    Column("props", Text, nullable=False),
+    Column("geom", Geometry),
+    Column("ended", Boolean, nullable=False),
+    Column("expires_at", Big),
+    Column("position", Text, nullable=False),
+)
+Index("item_item_id", item.c.item_id)
+Index("item_geom", item.c.geom, postgresql_using="gist").ddl_if(dialect="postgresql")
+
+revision = Table(
+    "revision",
+    metadata,
+    _id(),
+    Column("item_pk", Big, nullable=False),
+    Column("scope_id", Big, nullable=False),
+    Column("valid_from", Big, nullable=False),
+    Column("valid_to", Big),
+    Column("stated_by", Big, nullable=False, comment="the bulletin that says it"),
+    Column("opened_by", Big, nullable=False, comment="the bulletin whose arrival made us write it"),
+    Column("closed_by", Big),
+    Column("retired_by", Big),
+)
+_live = sa.text("closed_by IS NULL AND retired_by IS NULL")
+Index("revision_live", revision.c.scope_id, sqlite_where=_live, postgresql_where=_live)
+_closed = sa.text("closed_by IS NOT NULL")
+Index("revision_closed", revision.c.closed_by, sqlite_where=_closed, postgresql_where=_closed)
+_retired = sa.text("retired_by IS NOT NULL")
+Index("revision_retired", revision.c.retired_by, sqlite_where=_retired, postgresql_where=_retired)
+Index("revision_item", revision.c.item_pk)
+Index("revision_scope", revision.c.scope_id)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    _id(),
+    Column("feed", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("requested_at", Big, nullable=False),
+    Column("seconds", sa.Double, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("http_status", Integer),
+    Column("size", Big),
+    Column("sha256", Text),
+    Column("error_code", Text),
+    Column("error", Text),
+    Column("etag", Text),
+    Column("last_modified", Text),
+)
+Index("receipt_url", receipt.c.url, receipt.c.requested_at)
+Index("receipt_feed", receipt.c.feed, receipt.c.requested_at)
+
+issue = Table(
+    "issue",
+    metadata,
+    _id(),
+    Column("feed", Text, nullable=False),
+    Column("document_id", Big, ForeignKey("document.id")),
+    Column("code", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("position", Text, nullable=False),
+    Column("stale", Text, nullable=False, comment="layers that are not fresh because of it, space separated"),
+    Column("raised_at", Big, nullable=False),
+    Column("seen_at", Big, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False, unique=True),
+)
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("tree", Text, primary_key=True),
+    Column("layer", Text, primary_key=True),
+    Column("cursor", Big, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("published_at", Big, nullable=False),
+)
