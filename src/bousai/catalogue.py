@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +44,24 @@ class Expect(_Strict):
     min_items: int = 0
     max_drop: float | None = Field(default=None, gt=0, le=1)
     may_be_empty: bool = False
+
+    def violation(self, total: int, scopes: Iterable[tuple[str, int, int]]) -> str | None:
+        """Why a document must be held, or None.
+
+        `total` items in the document; `scopes` are (scope, items open now, items it would leave) for each
+        complete statement in it.
+        """
+        if total == 0 and not self.may_be_empty:
+            return "the document lists nothing, which this feed never does"
+        if total < self.min_items:
+            return f"the document lists {total} items, expected at least {self.min_items}"
+        if self.max_drop is None:
+            return None
+        worst = max(((1 - after / before, scope, before, after) for scope, before, after in scopes if before), default=None)
+        if worst is not None and worst[0] > self.max_drop:
+            drop, scope, before, after = worst
+            return f"{scope} would shrink from {before} to {after} items (by {drop:.0%}, at most {self.max_drop:.0%} is expected)"
+        return None
 
 
 class Feed(_Strict):

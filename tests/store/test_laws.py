@@ -49,7 +49,7 @@ def _bulletin(draw: st.DrawFn) -> Bulletin:
         msg_type=msg_type,
         sent_at=draw(st.sampled_from([None, T0 + timedelta(hours=3)])),
         serial=draw(st.sampled_from([None, "1", "2", "10"])),
-        source_event_id=draw(st.sampled_from(["e", "f"])),
+        source_event_id=draw(st.sampled_from(["e", "f", ""])),
         bulletin_type=draw(st.sampled_from(["X", "Y"])),
     )
 

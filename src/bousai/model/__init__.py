@@ -14,6 +14,7 @@ from bousai.model.bulletin import (
     table_of,
 )
 from bousai.model.document import Provenance, RawDocument, Receipt
+from bousai.model.freshness import freshness
 from bousai.model.issue import Issue, Severity
 from bousai.model.layer import Field, Layer
 from bousai.model.revision import Change, Changes, RevisionTable, SourceFreshness
@@ -35,6 +36,7 @@ __all__ = [
     "Severity",
     "SourceFreshness",
     "Status",
+    "freshness",
     "join_status",
     "table_of",
 ]

@@ -54,21 +54,27 @@ class Run:
 def withdrawn(said: Iterable[Said]) -> set[int]:
     """Ids of bulletins that a later withdrawal (取消) of the scope takes out of valid time.
 
-    A withdrawal targets what stands before it in the order with the same event and bulletin type and,
-    where it carries one, the same serial. Its own time of arrival does not matter.
+    A withdrawal targets what stands before it in the order with the same bulletin type and the same source
+    event and, where it carries one, the same serial. Where the source gives no event id (JMA's weather
+    warnings), it targets only the newest such bulletin that is not withdrawn yet: without an event there
+    is nothing that would bind the earlier statements together. Times of arrival do not matter.
     """
-    everything = list(said)
-    withdrawals = [w for w in everything if w.msg_type == "withdraw"]
-    return {
-        b.id
-        for b in everything
-        for w in withdrawals
-        if b.msg_type != "withdraw"
-        and b.order_key < w.order_key
-        and b.source_event_id == w.source_event_id
-        and b.bulletin_type == w.bulletin_type
-        and (w.serial is None or w.serial == b.serial)
-    }
+    order = sorted(said, key=lambda b: b.order_key)
+    out: set[int] = set()
+    for n, w in enumerate(order):
+        if w.msg_type != "withdraw":
+            continue
+        targets = [
+            b.id
+            for b in order[:n]
+            if b.msg_type != "withdraw"
+            and b.id not in out
+            and b.bulletin_type == w.bulletin_type
+            and b.source_event_id == w.source_event_id
+            and (w.serial is None or w.serial == b.serial)
+        ]
+        out.update(targets if w.source_event_id else targets[-1:])
+    return out
 
 
 def runs(said: Iterable[Said]) -> list[Run]:
