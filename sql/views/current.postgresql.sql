@@ -3,9 +3,9 @@ DROP VIEW IF EXISTS published."{layer}";
 CREATE VIEW published."{layer}" AS
 SELECT
     r.id AS fid,
-    i.geom AS geom,
-    i.item_id AS id,
-    i.muni_code AS muni_code,
+    r.geom AS geom,
+    r.item_id AS id,
+    r.muni_code AS muni_code,
     d.feed AS source,
     b.issuer AS issuer,
     to_timestamp(b.issued_at / 1000000.0) AS issued_at,
@@ -13,12 +13,11 @@ SELECT
     s.status AS status{columns}
 FROM revision r
 JOIN scope s ON s.id = r.scope_id
-JOIN item i ON i.id = r.item_pk
 JOIN bulletin b ON b.id = r.stated_by
 JOIN bulletin o ON o.id = r.opened_by
 JOIN document d ON d.id = b.document_id
 WHERE s.kind = '{kind}' AND s.status = 'actual' AND r.retired_by IS NULL
   AND r.valid_from <= (extract(epoch FROM now()) * 1000000)::bigint
   AND (r.valid_to IS NULL OR r.valid_to > (extract(epoch FROM now()) * 1000000)::bigint)
-  AND (i.expires_at IS NULL OR i.expires_at > (extract(epoch FROM now()) * 1000000)::bigint);
+  AND (r.expires_at IS NULL OR r.expires_at > (extract(epoch FROM now()) * 1000000)::bigint);
 COMMENT ON VIEW published."{layer}" IS '{title}'

@@ -76,12 +76,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 def empty(opened: store.Store) -> None:
     """Forget everything (only tests ever delete)."""
-    tables = ["revision", "item", "bulletin", "scope", "issue", "document", "receipt", "publication"]
+    tables = ["revision", "bulletin", "scope", "issue", "document", "receipt", "publication"]
     with opened.engine.begin() as connection:
         for table in tables:
             connection.exec_driver_sql(f"DELETE FROM {table}")
         if opened.engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("DELETE FROM rtree_item_geom")
+            connection.exec_driver_sql("DELETE FROM rtree_revision_geom")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bousai import store
 from bousai.model import Bulletin, Item, Provenance, RawDocument, table_of
-from bousai.store.encode import bulletin_digest, encode_items
+from bousai.store.encode import bulletin_digest, content_of
 from tests.store.reference import Recorded, state
 
 pytestmark = pytest.mark.store
@@ -55,7 +55,7 @@ def _bulletin(draw: st.DrawFn) -> Bulletin:
 
 
 def _digest(b: Bulletin) -> bytes:
-    return bulletin_digest(b, encode_items(b.items, b.valid_to))
+    return bulletin_digest(b, content_of(b))
 
 
 def _provenance(n: int) -> Provenance:

@@ -1,4 +1,4 @@
-"""The first tables: documents, scopes, bulletins, items, revisions, receipts, issues, publications.
+"""The first tables: documents, scopes, bulletins, revisions, receipts, issues, publications.
 
 Revision ID: 0001
 """
@@ -42,7 +42,7 @@ CREATE TABLE gpkg_geometry_columns (
   table_name TEXT NOT NULL, column_name TEXT NOT NULL, geometry_type_name TEXT NOT NULL, srs_id INTEGER NOT NULL,
   z TINYINT NOT NULL, m TINYINT NOT NULL, CONSTRAINT pk_geom_cols PRIMARY KEY (table_name, column_name),
   CONSTRAINT uk_gc_table_name UNIQUE (table_name));
-CREATE VIRTUAL TABLE rtree_item_geom USING rtree(id, minx, maxx, miny, maxy);
+CREATE VIRTUAL TABLE rtree_revision_geom USING rtree(id, minx, maxx, miny, maxy);
 INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
   VALUES ('document', 'attributes', 'document', 'Every document that was received, with its SHA-256 and outcome');
 """
@@ -74,21 +74,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("feed", "sha256", name="document_of_feed"),
     )
     op.create_index("document_outcome", "document", ["feed", "outcome"], unique=False)
-    op.create_table(
-        "item",
-        sa.Column("id", big, autoincrement=False, nullable=False),
-        sa.Column("scope_id", big, nullable=False),
-        sa.Column("item_id", sa.Text(), nullable=False),
-        sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.Column("muni_code", sa.Text(), nullable=True),
-        sa.Column("props", sa.Text(), nullable=False),
-        sa.Column("geom", geometry, nullable=True),
-        sa.Column("ended", sa.Boolean(), nullable=False),
-        sa.Column("expires_at", big, nullable=True),
-        sa.Column("position", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("item_item_id", "item", ["item_id"], unique=False)
+    op.create_index("document_url", "document", ["url"], unique=False)
     op.create_table(
         "publication",
         sa.Column("tree", sa.Text(), nullable=False),
@@ -120,8 +106,14 @@ def upgrade() -> None:
     op.create_table(
         "revision",
         sa.Column("id", big, autoincrement=False, nullable=False),
-        sa.Column("item_pk", big, nullable=False),
         sa.Column("scope_id", big, nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("muni_code", sa.Text(), nullable=True),
+        sa.Column("props", sa.Text(), nullable=False),
+        sa.Column("geom", geometry, nullable=True),
+        sa.Column("expires_at", big, nullable=True),
+        sa.Column("position", sa.Text(), nullable=False),
         sa.Column("valid_from", big, nullable=False),
         sa.Column("valid_to", big, nullable=True),
         sa.Column("stated_by", big, nullable=False, comment="the bulletin that says it"),
@@ -138,15 +130,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_by IS NOT NULL"),
         postgresql_where=sa.text("closed_by IS NOT NULL"),
     )
-    op.create_index("revision_item", "revision", ["item_pk"], unique=False)
-    op.create_index(
-        "revision_live",
-        "revision",
-        ["scope_id"],
-        unique=False,
-        sqlite_where=sa.text("closed_by IS NULL AND retired_by IS NULL"),
-        postgresql_where=sa.text("closed_by IS NULL AND retired_by IS NULL"),
-    )
+    op.create_index("revision_item", "revision", ["item_id"], unique=False)
     op.create_index(
         "revision_retired",
         "revision",
@@ -163,6 +147,12 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("head", sa.Text(), nullable=True, comment="order key of the newest bulletin"),
+        sa.Column(
+            "state_by",
+            big,
+            nullable=True,
+            comment="the bulletin whose members are just what is open now, if there is one",
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("status", "kind", "scope", name="scope_once"),
     )
@@ -185,7 +175,8 @@ def upgrade() -> None:
         sa.Column("parser_version", sa.Text(), nullable=False),
         sa.Column("recorded_at", big, nullable=False),
         sa.Column("replaced_by", big, nullable=True, comment="the same document, read by a better parser"),
-        sa.Column("members", sa.LargeBinary(), nullable=False, comment="item ids stated, see encode.pack"),
+        sa.Column("item_count", sa.Integer(), nullable=False),
+        sa.Column("members", sa.LargeBinary(), nullable=False, comment="the items it states, see encode.pack"),
         sa.ForeignKeyConstraint(
             ["document_id"],
             ["document.id"],
@@ -227,4 +218,4 @@ def upgrade() -> None:
             if statement.strip():
                 op.get_bind().exec_driver_sql(statement)
     else:
-        op.create_index("item_geom", "item", ["geom"], postgresql_using="gist")
+        op.create_index("revision_geom", "revision", ["geom"], postgresql_using="gist")

@@ -1,20 +1,27 @@
-"""Between nouns and rows: instants, canonical content, hashes, packed lists of item ids."""
+"""Between nouns and rows: instants, canonical content, hashes, and the packed list of what a bulletin states."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
+from itertools import repeat
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
-from bousai.model import Bulletin, ItemTable
+from bousai.model import Bulletin
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SEPARATOR = "\x1f"
+DIGEST = 16
+
+Ids = npt.NDArray[np.int64]
 
 
 def instant(at: datetime) -> int:
@@ -34,84 +41,125 @@ def moment(microseconds: int, offset_min: int = 0) -> datetime:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedItems:
-    """The columns of the `item` table for one bulletin."""
+class Content:
+    """What one bulletin states: one entry an item, and their hashes (16 bytes each, in one string).
+
+    Property columns are ordered by name. Equal content has equal bytes: numbers, texts and nulls as JSON.
+    """
 
     item_id: Sequence[str]
-    digest: list[bytes]
+    digests: bytes
+    names: tuple[str, ...]
+    columns: tuple[Sequence[Any], ...]
     muni_code: Sequence[str | None]
-    props: list[str]
     geometry: Sequence[bytes | None]
-    ended: Sequence[bool]
-    expires_at: Sequence[int | None]
+    ended: Sequence[bool] | None
+    expires_at: Sequence[int | None] | None
     position: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.item_id)
 
+    def digest(self, n: int) -> bytes:
+        """Hash of entry `n`."""
+        return self.digests[n * DIGEST : (n + 1) * DIGEST]
 
-def encode_items(table: ItemTable, valid_to: datetime | None) -> EncodedItems:
-    """Canonical JSON and a 16-byte hash for each item. `position` is not content: it may move freely."""
+    def props(self, entries: Iterable[int]) -> list[bytes]:
+        """JSON objects with sorted keys of some entries."""
+        names, columns = self.names, self.columns
+        return [orjson.dumps({name: column[n] for name, column in zip(names, columns, strict=True)}) for n in entries]
+
+    def all_props(self) -> list[bytes]:
+        """JSON objects with sorted keys of all entries."""
+        names = self.names
+        if not names:
+            return [b"{}"] * len(self)
+        return [orjson.dumps(dict(zip(names, row, strict=False))) for row in zip(*self.columns, strict=True)]
+
+
+def content_of(bulletin: Bulletin) -> Content:
+    """Canonical content with hashes. `position` is not content: a row may move in its file freely."""
+    table = bulletin.items
     n = len(table)
-    names = sorted(table.props)
-    columns = [table.props[name] for name in names]
-    dumps: Callable[[object], bytes] = orjson.dumps
-    if columns:
-        texts = [dumps(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
-    else:
-        texts = [b"{}"] * n
-    fallback = instant(valid_to) if valid_to is not None else None
-    expires: list[int | None]
-    if table.valid_to is None:
-        expires = [fallback] * n
-    else:
+    names = tuple(sorted(table.props))
+    columns = tuple(table.props[name] for name in names)
+    fallback = instant(bulletin.valid_to) if bulletin.valid_to is not None else None
+    expires: list[int | None] | None = None
+    if table.valid_to is not None:
         expires = [fallback if at is None else instant(at) for at in table.valid_to]
-    ended = table.ended if table.ended is not None else [False] * n
-    digests = []
-    for text, geometry, muni, end, expiry in zip(texts, table.geometry, table.muni_code, ended, expires, strict=True):
-        # Lengths stand before what varies, so that no two contents share their bytes.
-        h = blake2b(
-            b"%d;%s;%d;%d;" % (len(text), (muni or "").encode(), end, -1 if expiry is None else expiry),
-            digest_size=16,
-        )
-        h.update(text)
-        if geometry is not None:
-            h.update(geometry)
-        digests.append(h.digest())
-    return EncodedItems(
-        item_id=table.item_id,
-        digest=digests,
-        muni_code=table.muni_code,
-        props=[text.decode() for text in texts],
-        geometry=table.geometry,
-        ended=ended,
-        expires_at=expires,
-        position=table.position or [""] * n,
+    elif fallback is not None:
+        expires = [fallback] * n
+    # The names stand in every hash, so that the same values under other names are another content.
+    tag = blake2b(orjson.dumps(names), digest_size=8).hexdigest()
+    rows = zip(
+        repeat(tag, n),
+        table.item_id,
+        table.muni_code,
+        repeat(False, n) if table.ended is None else table.ended,
+        repeat(None, n) if expires is None else expires,
+        *columns,
+        strict=True,
     )
+    dumps = orjson.dumps
+    digests = b"".join(
+        [
+            blake2b(dumps(row) + (geometry or b""), digest_size=DIGEST).digest()
+            for row, geometry in zip(rows, table.geometry, strict=True)
+        ]
+    )
+    position = table.position or [""] * n
+    ended = table.ended if table.ended is not None and any(table.ended) else None
+    return Content(
+        table.item_id, digests, names, columns, table.muni_code, table.geometry, ended, expires, position
+    )  # fmt: skip
 
 
-def bulletin_digest(bulletin: Bulletin, items: EncodedItems) -> bytes:
-    """Hash of everything a bulletin says; equal bulletins are the same bulletin, in whatever order it lists."""
-    h = blake2b(digest_size=16)
-    head = (
-        bulletin.complete,
-        bulletin.source_event_id,
-        bulletin.bulletin_type,
-        bulletin.issuer,
-    )
-    h.update(orjson.dumps(head))
-    for item_id, digest in sorted(zip(items.item_id, items.digest, strict=True)):
-        h.update(item_id.encode())
-        h.update(digest)
+def bulletin_digest(bulletin: Bulletin, content: Content) -> bytes:
+    """Hash of all that a bulletin says; equal bulletins are the same bulletin, in whatever order they list."""
+    head = (bulletin.complete, bulletin.source_event_id, bulletin.bulletin_type, bulletin.issuer)
+    h = blake2b(orjson.dumps(head), digest_size=DIGEST)
+    lanes = np.frombuffer(content.digests, dtype=">u8").reshape(-1, 2)
+    h.update(lanes[np.lexsort((lanes[:, 1], lanes[:, 0]))].tobytes())
     return h.digest()
 
 
-def pack(ids: Sequence[int]) -> bytes:
-    """Item row ids in the order of the bulletin; neighbours differ by one, so differences compress to little."""
-    array = np.asarray(ids, dtype=np.int64)
-    return zlib.compress(np.diff(array, prepend=np.int64(0)).tobytes(), level=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """The items that a recorded bulletin states: ids (joined), hashes, the revision rows that hold them."""
+
+    joined_ids: bytes
+    digests: bytes
+    rows: Ids
+    ended: npt.NDArray[np.bool_] | None
+
+    def item_ids(self) -> list[str]:
+        """The ids one by one."""
+        return self.joined_ids.decode().split(_SEPARATOR) if len(self.rows) else []
 
 
-def unpack(packed: bytes) -> list[int]:
-    """The ids of `pack`."""
-    return [int(i) for i in np.cumsum(np.frombuffer(zlib.decompress(packed), dtype=np.int64))]
+def join_ids(ids: Sequence[str]) -> bytes:
+    """All ids as one string, to compare and to keep."""
+    joined = _SEPARATOR.join(ids)
+    if joined.count(_SEPARATOR) != max(len(ids) - 1, 0):
+        raise ValueError("an item id contains U+001F")
+    return joined.encode()
+
+
+def pack(joined_ids: bytes, digests: bytes, rows: Ids, ended: Sequence[bool] | None) -> bytes:
+    """`Members` as bytes. Neighbouring rows differ by one, so their differences compress to little."""
+    flags = b"" if ended is None else np.packbits(np.asarray(ended, dtype=bool)).tobytes()
+    steps = np.diff(rows, prepend=np.int64(0)).astype("<i8").tobytes()
+    head = np.array([len(rows), len(joined_ids), len(flags)], dtype="<i8").tobytes()
+    return digests + zlib.compress(head + joined_ids + steps + flags, level=1)
+
+
+def unpack(packed: bytes, n: int) -> Members:
+    """The `Members` of `n` items."""
+    digests, rest = packed[: n * DIGEST], zlib.decompress(packed[n * DIGEST :])
+    count, ids_length, flags_length = (int(x) for x in np.frombuffer(rest[:24], dtype="<i8"))
+    steps_at = 24 + ids_length
+    flags_at = steps_at + 8 * count
+    rows = np.cumsum(np.frombuffer(rest[steps_at:flags_at], dtype="<i8")).astype(np.int64)
+    flags = np.frombuffer(rest[flags_at:], dtype=np.uint8)
+    ended = np.unpackbits(flags, count=count).astype(bool) if flags_length else None
+    return Members(rest[24:steps_at], digests, rows, ended)

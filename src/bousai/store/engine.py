@@ -87,11 +87,11 @@ def _create_view(connection: Connection, layer: Layer) -> None:
     for f in layer.fields:
         if name == "sqlite":
             kind = _SQL_TYPES[name].get(f.type)
-            value = f"json_extract(i.props, '$.{f.name}')"
+            value = f"json_extract(r.props, '$.{f.name}')"
             columns.append(f'CAST({value} AS {kind}) AS "{f.name}"' if kind else f'{value} AS "{f.name}"')
         else:
             kind = _SQL_TYPES[name].get(f.type)
-            value = f"(i.props::jsonb ->> '{f.name}')::{kind}" if kind else f"i.props::jsonb -> '{f.name}'"
+            value = f"(r.props::jsonb ->> '{f.name}')::{kind}" if kind else f"r.props::jsonb -> '{f.name}'"
             columns.append(f'{value} AS "{f.name}"')
     taken = {"fid", "geom", "id", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status"}
     kept = [c for f, c in zip(layer.fields, columns, strict=True) if f.name not in taken]

@@ -26,7 +26,10 @@ def order_key(issued_at: int, sent_at: int | None, serial: str | None, msg_type:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One recorded bulletin as the fold needs it: `items` are (item id, content hash, item row, ended)."""
+    """One recorded bulletin as the fold needs it: `items` are (item id, content hash, row, ended).
+
+    `row` is a revision row that holds the content.
+    """
 
     id: int
     order_key: str
@@ -45,7 +48,7 @@ class Run:
 
     item_id: str
     digest: bytes
-    item_pk: int
+    row: int
     valid_from: int
     valid_to: int | None
     stated_by: int
@@ -91,18 +94,18 @@ def runs(said: Iterable[Said]) -> list[Run]:
     def end(item_id: str, at: int) -> None:
         run = state.pop(item_id, None)
         if run is not None and run.valid_from < at:
-            finished.append(Run(run.item_id, run.digest, run.item_pk, run.valid_from, at, run.stated_by))
+            finished.append(Run(run.item_id, run.digest, run.row, run.valid_from, at, run.stated_by))
 
     for b in effective:
         if b.complete:
             listed = {item_id for item_id, _, _, _ in b.items}
             for item_id in [i for i in state if i not in listed]:
                 end(item_id, b.issued_at)
-        for item_id, digest, item_pk, ended in b.items:
+        for item_id, digest, row, ended in b.items:
             running = state.get(item_id)
             if running is not None and running.digest == digest and not ended:
                 continue
             end(item_id, b.issued_at)
             if not ended:
-                state[item_id] = Run(item_id, digest, item_pk, b.issued_at, None, b.id)
+                state[item_id] = Run(item_id, digest, row, b.issued_at, None, b.id)
     return finished + list(state.values())

@@ -32,7 +32,8 @@ class Document:
     remedy: str | None
 
 
-def _next_id(connection: Connection, table: sa.Table) -> int:
+def next_id(connection: Connection, table: sa.Table) -> int:
+    """The next free id; only the holder of the write lock may ask."""
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()) + 1
 
 
@@ -53,7 +54,7 @@ def ensure_document(connection: Connection, raw: RawDocument) -> int:
             .values(seen_at=seen, dated_at=dated, url=raw.url, name=raw.name, taint=raw.taint)
         )
         return int(row.id)
-    new = _next_id(connection, t)
+    new = next_id(connection, t)
     connection.execute(
         sa.insert(t).values(
             id=new,
@@ -99,17 +100,17 @@ def write_issues(
     """Record issues; an equal one that is already there is only seen again. Returns how many are new."""
     t = schema.issue
     new = 0
-    next_id = 0
+    following = 0
     for found in issues:
         identity = "\x1f".join((feed, str(document_id or 0), found.code, found.position, found.cause))
         fingerprint = sha256(identity.encode()).hexdigest()[:32]
         seen = connection.execute(sa.update(t).where(t.c.fingerprint == fingerprint).values(seen_at=now)).rowcount
         if seen:
             continue
-        next_id = next_id + 1 if next_id else _next_id(connection, t)
+        following = following + 1 if following else next_id(connection, t)
         connection.execute(
             sa.insert(t).values(
-                id=next_id,
+                id=following,
                 feed=feed,
                 document_id=document_id,
                 code=found.code,
@@ -219,7 +220,7 @@ def record_receipt(store: Store, receipt: Receipt) -> None:
         dialect.lock_for_writing(connection)
         connection.execute(
             sa.insert(t).values(
-                id=_next_id(connection, t),
+                id=next_id(connection, t),
                 feed=receipt.feed,
                 url=receipt.url,
                 requested_at=instant(receipt.requested_at),
@@ -294,3 +295,24 @@ def mark_published(store: Store, tree: str, layer: str, cursor: int, version: st
         where = sa.and_(t.c.tree == tree, t.c.layer == layer)
         if connection.execute(sa.update(t).where(where).values(**values)).rowcount == 0:
             connection.execute(sa.insert(t).values(tree=tree, layer=layer, **values))
+
+
+def has_document(store: Store, url: str) -> bool:
+    """True where a document from this address is held already."""
+    t = schema.document
+    with store.engine.connect() as connection:
+        return connection.execute(sa.select(t.c.id).where(t.c.url == url).limit(1)).first() is not None
+
+
+def resolve_issues(store: Store, document_id: int, *, dismissed: bool = False) -> None:
+    """Close the issues of a document; `dismissed` also settles a document that is not to be ingested."""
+    t, d = schema.issue, schema.document
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        connection.execute(
+            sa.update(t)
+            .where(t.c.document_id == document_id, t.c.state == "open", t.c.severity == "error")
+            .values(state="dismissed" if dismissed else "resolved")
+        )
+        if dismissed:
+            connection.execute(sa.update(d).where(d.c.id == document_id).values(outcome="dismissed"))

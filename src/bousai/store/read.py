@@ -17,11 +17,11 @@ from bousai.store.engine import Store
 _SEEN = (
     "r.opened_by <= :known AND (r.retired_by IS NULL OR r.retired_by > :known)"
     " AND r.valid_from <= :valid AND (r.valid_to IS NULL OR r.valid_to > :valid OR r.closed_by > :known)"
-    " AND (i.expires_at IS NULL OR i.expires_at > :valid)"
+    " AND (r.expires_at IS NULL OR r.expires_at > :valid)"
 )
 
 
-def position_of_log(connection: Connection, known_at: datetime | None) -> tuple[int, int]:
+def _log_position(connection: Connection, known_at: datetime | None) -> tuple[int, int]:
     """(bulletin id, recorded time) of the last bulletin recorded at or before `known_at` (None: now)."""
     b = schema.bulletin
     query = sa.select(b.c.id, b.c.recorded_at).order_by(b.c.id.desc()).limit(1)
@@ -49,18 +49,18 @@ def items(
     where = [_SEEN, "s.kind = :kind", "s.status = :status"]
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
     if muni is not None:
-        where.append("i.muni_code = :muni")
+        where.append("r.muni_code = :muni")
         bound["muni"] = muni
     with store.engine.connect() as connection:
-        bound["known"], recorded = position_of_log(connection, known_at)
+        bound["known"], recorded = _log_position(connection, known_at)
         if bbox is not None:
             where.append(dialect.in_box(connection))
             bound |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
         query = (
-            "SELECT r.id, i.item_id, s.scope, i.muni_code, i.props,"  # noqa: S608 all values are bound
+            "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
             f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by"
-            " FROM scope s JOIN revision r ON r.scope_id = s.id JOIN item i ON i.id = r.item_pk"
-            f" WHERE {' AND '.join(where)} ORDER BY {dialect.bytewise(connection, 'i.item_id')}, r.id"
+            " FROM scope s JOIN revision r ON r.scope_id = s.id"
+            f" WHERE {' AND '.join(where)} ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
         )
         rows = connection.execute(sa.text(query), bound).fetchall()
         said = _bulletins(connection, {row[6] for row in rows} | {row[7] for row in rows})
@@ -120,9 +120,9 @@ def _bulletins(connection: Connection, ids: Iterable[int]) -> dict[int, dict[str
 
 
 _HISTORY = (
-    "SELECT r.id, i.item_id, s.scope, s.status, i.muni_code, i.props, i.position, i.expires_at, r.valid_from,"
+    "SELECT r.id, r.item_id, s.scope, s.status, r.muni_code, r.props, r.position, r.expires_at, r.valid_from,"
     " r.valid_to, r.stated_by, r.opened_by, r.closed_by, r.retired_by"
-    " FROM item i JOIN revision r ON r.item_pk = i.id JOIN scope s ON s.id = r.scope_id"
+    " FROM revision r JOIN scope s ON s.id = r.scope_id"
 )
 
 
@@ -169,7 +169,7 @@ def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str
 
 def history(store: Store, kind: str, item_id: str) -> list[dict[str, Any]]:
     """Every revision of one thing, all statuses, in the order in which they were recorded, with provenance."""
-    return _revisions(store, "i.item_id = :item_id AND s.kind = :kind", {"item_id": item_id, "kind": kind})
+    return _revisions(store, "r.item_id = :item_id AND s.kind = :kind", {"item_id": item_id, "kind": kind})
 
 
 def trace(store: Store, revision: int) -> dict[str, Any] | None:
@@ -182,17 +182,17 @@ def changes(store: Store, after: int = 0, upto: int | None = None) -> list[Chang
     """What was written after a position in the log, one line an item and bulletin, in order of recording."""
     upto = 2**62 if upto is None else upto
     query = (
-        "SELECT c.by_id, i.item_id, s.kind, s.status, s.scope, b.recorded_at, max(c.opens) AS opens,"
+        "SELECT c.by_id, c.item_id, s.kind, s.status, s.scope, b.recorded_at, max(c.opens) AS opens,"
         " max(c.ends) AS ends FROM ("
-        " SELECT id, item_pk, scope_id, opened_by AS by_id, 1 AS opens, 0 AS ends FROM revision"
-        "  WHERE opened_by > :after AND opened_by <= :upto"
-        " UNION ALL SELECT id, item_pk, scope_id, closed_by, 0, 1 FROM revision"
+        " SELECT id, item_id, scope_id, opened_by AS by_id, 1 AS opens, 0 AS ends FROM revision"
+        "  WHERE opened_by > :after AND opened_by <= :upto AND (retired_by IS NULL OR retired_by > opened_by)"
+        " UNION ALL SELECT id, item_id, scope_id, closed_by, 0, 1 FROM revision"
         "  WHERE closed_by IS NOT NULL AND closed_by > :after AND closed_by <= :upto AND closed_by > opened_by"
-        " UNION ALL SELECT id, item_pk, scope_id, retired_by, 0, 1 FROM revision"
-        "  WHERE retired_by IS NOT NULL AND retired_by > :after AND retired_by <= :upto"
-        ") c JOIN item i ON i.id = c.item_pk JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id"
-        " GROUP BY c.by_id, i.item_id, s.kind, s.status, s.scope, b.recorded_at"
-        " ORDER BY c.by_id, i.item_id, s.scope"
+        " UNION ALL SELECT id, item_id, scope_id, retired_by, 0, 1 FROM revision"
+        "  WHERE retired_by IS NOT NULL AND retired_by > :after AND retired_by <= :upto AND retired_by > opened_by"
+        ") c JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id"
+        " GROUP BY c.by_id, c.item_id, s.kind, s.status, s.scope, b.recorded_at"
+        " ORDER BY c.by_id, c.item_id, s.scope"
     )
     with store.engine.connect() as connection:
         rows = connection.execute(sa.text(query), {"after": after, "upto": upto}).fetchall()
@@ -255,3 +255,17 @@ def borrowed_geometry(
         for code, wkb in zip(table.muni_code, table.geometry, strict=True)
         if code is not None and wkb is not None
     }
+
+
+def log_position(store: Store) -> tuple[int, datetime | None]:
+    """(cursor, recording time) of the newest bulletin; (0, None) in an empty store."""
+    with store.engine.connect() as connection:
+        cursor, recorded = _log_position(connection, None)
+    return cursor, None if cursor == 0 else moment(recorded)
+
+
+def has_status(store: Store, status: Status) -> bool:
+    """True once anything was recorded with this status."""
+    s = schema.scope
+    with store.engine.connect() as connection:
+        return connection.execute(sa.select(s.c.id).where(s.c.status == status).limit(1)).first() is not None

@@ -1,14 +1,15 @@
 """The tables. Times are microseconds since 1970 UTC, so that both databases compare them alike.
 
-`item` holds what was said (immutable content), `revision` when it was true and since when we know:
+A `revision` is one content of one item: when it was true, and since when we know.
 
     a revision is seen at (valid T, known K) where
       opened_by ≤ K  and  (retired_by is null or retired_by > K)
       valid_from ≤ T and  (valid_to is null or T < valid_to or closed_by > K)
-      and the item has not expired at T
+      and it has not expired at T
 
 K is a bulletin id: ids grow in the order in which bulletins are recorded, so they are known time.
-`valid_to`/`closed_by` and `retired_by` are written once and never changed; nothing is ever deleted.
+`valid_to`/`closed_by` and `retired_by` are written once and never changed; nothing is ever deleted. What a
+source states as ended (解除) is kept as a row that is retired at birth: said, but never true.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ document = Table(
     sa.UniqueConstraint("feed", "sha256", name="document_of_feed"),
 )
 Index("document_outcome", document.c.feed, document.c.outcome)
+Index("document_url", document.c.url)
 
 scope = Table(
     "scope",
@@ -69,6 +71,7 @@ scope = Table(
     Column("kind", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("head", Text, comment="order key of the newest bulletin"),
+    Column("state_by", Big, comment="the bulletin whose members are just what is open now, if there is one"),
     sa.UniqueConstraint("status", "kind", "scope", name="scope_once"),
 )
 
@@ -92,13 +95,14 @@ bulletin = Table(
     Column("parser_version", Text, nullable=False),
     Column("recorded_at", Big, nullable=False),
     Column("replaced_by", Big, comment="the same document, read by a better parser"),
-    Column("members", LargeBinary, nullable=False, comment="item ids stated, see encode.pack"),
+    Column("item_count", Integer, nullable=False),
+    Column("members", LargeBinary, nullable=False, comment="the items it states, see encode.pack"),
     sa.UniqueConstraint("scope_id", "order_key", name="bulletin_once"),
 )
 Index("bulletin_recorded", bulletin.c.recorded_at)
 
-item = Table(
-    "item",
+revision = Table(
+    "revision",
     metadata,
     _id(),
     Column("scope_id", Big, nullable=False),
@@ -107,19 +111,8 @@ item = Table(
     Column("muni_code", Text),
     Column("props", Text, nullable=False),
     Column("geom", Geometry),
-    Column("ended", Boolean, nullable=False),
     Column("expires_at", Big),
     Column("position", Text, nullable=False),
-)
-Index("item_item_id", item.c.item_id)
-Index("item_geom", item.c.geom, postgresql_using="gist").ddl_if(dialect="postgresql")
-
-revision = Table(
-    "revision",
-    metadata,
-    _id(),
-    Column("item_pk", Big, nullable=False),
-    Column("scope_id", Big, nullable=False),
     Column("valid_from", Big, nullable=False),
     Column("valid_to", Big),
     Column("stated_by", Big, nullable=False, comment="the bulletin that says it"),
@@ -127,14 +120,13 @@ revision = Table(
     Column("closed_by", Big),
     Column("retired_by", Big),
 )
-_live = sa.text("closed_by IS NULL AND retired_by IS NULL")
-Index("revision_live", revision.c.scope_id, sqlite_where=_live, postgresql_where=_live)
+Index("revision_item", revision.c.item_id)
+Index("revision_scope", revision.c.scope_id)
 _closed = sa.text("closed_by IS NOT NULL")
 Index("revision_closed", revision.c.closed_by, sqlite_where=_closed, postgresql_where=_closed)
 _retired = sa.text("retired_by IS NOT NULL")
 Index("revision_retired", revision.c.retired_by, sqlite_where=_retired, postgresql_where=_retired)
-Index("revision_item", revision.c.item_pk)
-Index("revision_scope", revision.c.scope_id)
+Index("revision_geom", revision.c.geom, postgresql_using="gist").ddl_if(dialect="postgresql")
 
 receipt = Table(
     "receipt",

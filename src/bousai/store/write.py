@@ -1,7 +1,7 @@
 """Bulletins → database, one transaction a document: all of it or nothing.
 
-Ordinarily a bulletin is newer than all before it in its scope: then the live rows are compared with it
-once, by hash. When it is late, withdraws something, or replaces an earlier reading of the same document,
+Ordinarily a bulletin is newer than all before it in its scope: then its hashes are compared with those of
+what is open. When it is late, withdraws something, or replaces an earlier reading of the same document,
 the whole scope is folded again (`fold.runs`) and only rows that differ are closed, retired or added.
 """
 
@@ -12,144 +12,127 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bousai.model import Bulletin, Changes, Issue, Provenance
 from bousai.store import dialect, fold, ledger, schema
-from bousai.store.encode import EncodedItems, bulletin_digest, encode_items, instant, pack, unpack
+from bousai.store.encode import (
+    DIGEST,
+    Content,
+    Ids,
+    Members,
+    bulletin_digest,
+    content_of,
+    instant,
+    join_ids,
+    pack,
+    unpack,
+)
 from bousai.store.engine import Store
 
 _IN_CHUNK = 450  # SQLite's oldest limit on bound values is 999
 
 
-@dataclass(slots=True)
-class _Encoded:
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A bulletin ready to be written."""
+
     bulletin: Bulletin
-    items: EncodedItems
+    content: Content
+    joined_ids: bytes
     issued_at: int
     sent_at: int | None
     offset_min: int
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """A scope as found: `head` is the order key of its newest bulletin."""
+
+    id: int
+    head: str | None
+    state_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What is open in a scope: its items and, for each, whether its row began before the new statement."""
+
+    members: Members
+    earlier: np.typing.NDArray[np.bool_] | None  # None: all of them did
+
+
 @dataclass(slots=True)
 class _Plan:
     """Rows to write, gathered over all bulletins of the document."""
 
-    next_item: int
+    connection: Connection
     next_revision: int
-    items: list[tuple[Any, ...]] = field(default_factory=list)
-    item_ids: list[int] = field(default_factory=list)
-    item_wkb: list[bytes | None] = field(default_factory=list)
-    revisions: list[tuple[Any, ...]] = field(default_factory=list)
+    revisions: list[dialect.RevisionRows] = field(default_factory=list)
+    copies: list[tuple[int, fold.Run, int]] = field(default_factory=list)
     closed: list[dict[str, int]] = field(default_factory=list)
     retired: list[dict[str, int]] = field(default_factory=list)
     bulletins: list[tuple[Any, ...]] = field(default_factory=list)
-    heads: list[dict[str, Any]] = field(default_factory=list)
+    scopes: list[dict[str, Any]] = field(default_factory=list)
 
-    def add_item(self, connection: Connection, scope_id: int, items: EncodedItems, n: int) -> int:
-        pk = self.next_item
-        self.next_item += 1
-        wkb = items.geometry[n]
-        self.items.append(
-            (
-                pk,
-                scope_id,
-                items.item_id[n],
-                items.digest[n],
-                items.muni_code[n],
-                items.props[n],
-                dialect.geometry_in(connection, wkb),
-                bool(items.ended[n]),
-                items.expires_at[n],
-                items.position[n],
-            )
-        )
-        self.item_ids.append(pk)
-        self.item_wkb.append(wkb)
-        return pk
+    def add(self, scope_id: int, s: _Statement, entries: Sequence[int] | None, by: int, *, born_dead: bool) -> Ids:
+        """Rows for some entries (None: all) of a statement, true from its time; returns their ids."""
+        n = len(s.content) if entries is None else len(entries)
+        ids = np.arange(self.next_revision, self.next_revision + n, dtype=np.int64)
+        self.next_revision += n
+        self.revisions.append(dialect.RevisionRows(ids, scope_id, s.content, entries, s.issued_at, by, born_dead))
+        return ids
 
-    def add_revision(
-        self, item_pk: int, scope_id: int, valid_from: int, valid_to: int | None, stated_by: int, opened_by: int
-    ) -> None:
-        closed_by = None if valid_to is None else opened_by
-        row = (self.next_revision, item_pk, scope_id, valid_from, valid_to, stated_by, opened_by, closed_by, None)
-        self.revisions.append(row)
+    def copy(self, run: fold.Run, by: int) -> None:
+        """A row with the content of an existing row for another span of time."""
+        self.copies.append((self.next_revision, run, by))
         self.next_revision += 1
 
-    def close(self, revision: int, at: int, by: int) -> None:
-        self.closed.append({"b_id": revision, "b_to": at, "b_by": by})
+    def close(self, revisions: Iterable[int], at: int, by: int) -> None:
+        self.closed += [{"b_id": revision, "b_to": at, "b_by": by} for revision in revisions]
 
-    def retire(self, revision: int, by: int) -> None:
-        self.retired.append({"b_id": revision, "b_by": by})
+    def retire(self, revisions: Iterable[int], by: int) -> None:
+        self.retired += [{"b_id": revision, "b_by": by} for revision in revisions]
 
-    def add_bulletin(
-        self,
-        bulletin_id: int,
-        scope_id: int,
-        document_id: int,
-        e: _Encoded,
-        provenance: Provenance,
-        now: int,
-        members: Sequence[int],
-    ) -> None:
-        b = e.bulletin
-        self.bulletins.append(
-            (
-                bulletin_id,
-                scope_id,
-                document_id,
-                e.key,
-                b.msg_type,
-                b.complete,
-                e.issued_at,
-                e.offset_min,
-                e.sent_at,
-                b.serial,
-                b.source_event_id,
-                b.bulletin_type,
-                b.issuer,
-                provenance.parser,
-                provenance.parser_version,
-                now,
-                None,
-                pack(members),
-            )
-        )
-
-    def flush(self, connection: Connection) -> None:
-        dialect.bulk_insert(connection, schema.item, self.items)
-        dialect.index_geometry(connection, self.item_ids, self.item_wkb)
-        dialect.bulk_insert(connection, schema.revision, self.revisions)
-        dialect.bulk_insert(connection, schema.bulletin, self.bulletins)
+    def flush(self) -> None:
+        for rows in self.revisions:
+            dialect.insert_revisions(self.connection, rows)
+        for new_id, run, by in self.copies:
+            dialect.copy_revision(self.connection, run.row, new_id, run.valid_from, run.valid_to, run.stated_by, by)
+        dialect.bulk_insert(self.connection, schema.bulletin, self.bulletins)
         t = schema.revision
+        where = sa.update(t).where(t.c.id == sa.bindparam("b_id"))
         if self.closed:
-            statement = sa.update(t).where(t.c.id == sa.bindparam("b_id"))
-            statement = statement.values(valid_to=sa.bindparam("b_to"), closed_by=sa.bindparam("b_by"))
-            connection.execute(statement, self.closed)
+            self.connection.execute(
+                where.values(valid_to=sa.bindparam("b_to"), closed_by=sa.bindparam("b_by")), self.closed
+            )
         if self.retired:
-            statement = sa.update(t).where(t.c.id == sa.bindparam("b_id"))
-            connection.execute(statement.values(retired_by=sa.bindparam("b_by")), self.retired)
-        if self.heads:
-            s = schema.scope
-            statement = sa.update(s).where(s.c.id == sa.bindparam("b_id")).values(head=sa.bindparam("b_head"))
-            connection.execute(statement, self.heads)
+            self.connection.execute(where.values(retired_by=sa.bindparam("b_by")), self.retired)
+        if self.scopes:
+            c = schema.scope
+            statement = sa.update(c).where(c.c.id == sa.bindparam("b_id"))
+            self.connection.execute(
+                statement.values(head=sa.bindparam("b_head"), state_by=sa.bindparam("b_state")), self.scopes
+            )
 
 
-def _encode(bulletin: Bulletin) -> _Encoded:
+def _statement(bulletin: Bulletin) -> _Statement:
     if bulletin.issued_at is None:
         raise ValueError(f"{bulletin.scope}: a bulletin without a time reached the store; normalise gives one")
-    items = encode_items(bulletin.items, bulletin.valid_to)
-    if len(set(items.item_id)) != len(items):
+    content = content_of(bulletin)
+    if len(set(content.item_id)) != len(content):
         raise ValueError(f"{bulletin.scope}: an item id occurs twice in one bulletin")
     issued_at = instant(bulletin.issued_at)
     sent_at = None if bulletin.sent_at is None else instant(bulletin.sent_at)
     offset = bulletin.issued_at.utcoffset()
     assert offset is not None
-    digest = bulletin_digest(bulletin, items)
+    digest = bulletin_digest(bulletin, content)
     key = fold.order_key(issued_at, sent_at, bulletin.serial, bulletin.msg_type, digest)
-    return _Encoded(bulletin, items, issued_at, sent_at, int(offset.total_seconds() // 60), key)
+    minutes = int(offset.total_seconds() // 60)
+    return _Statement(bulletin, content, join_ids(content.item_id), issued_at, sent_at, minutes, key)
 
 
 def apply(
@@ -165,66 +148,75 @@ def apply(
     it strictly growing over transactions. The document's outcome and `issues` are part of the transaction.
     Raises ValueError for a bulletin that breaks its contract (no time, repeated item id or scope).
     """
-    encoded = [_encode(b) for b in bulletins]
-    keys = [(e.bulletin.status, e.bulletin.kind, e.bulletin.scope) for e in encoded]
+    statements = [_statement(b) for b in bulletins]
+    keys = [(s.bulletin.status, s.bulletin.kind, s.bulletin.scope) for s in statements]
     if len(set(keys)) != len(keys):
         raise ValueError("one document spoke twice of one scope")
     with dialect.writing(store.engine).begin() as connection:
         dialect.lock_for_writing(connection)
-        last = connection.execute(
-            sa.select(schema.bulletin.c.id, schema.bulletin.c.recorded_at)
-            .order_by(schema.bulletin.c.id.desc())
-            .limit(1)
-        ).first()
+        t = schema.bulletin
+        last = connection.execute(sa.select(t.c.id, t.c.recorded_at).order_by(t.c.id.desc()).limit(1)).first()
         now = instant(recorded_at)
         if last is not None and last.recorded_at >= now:
             now = last.recorded_at + 1
+        bulletin_id = 0 if last is None else last.id
         document_id = ledger.ensure_document(connection, provenance.document)
         scopes = _ensure_scopes(connection, keys)
-        plan = _Plan(_next_id(connection, schema.item), _next_id(connection, schema.revision))
-        bulletin_id = 0 if last is None else last.id
-        stated = _already_stated(connection, [(scopes[key][0], e.key) for key, e in zip(keys, encoded, strict=True)])
+        said = _already_said(connection, [(scopes[key].id, s.key) for key, s in zip(keys, statements, strict=True)])
         readings = _earlier_readings(connection, document_id)
+        plan = _Plan(connection, ledger.next_id(connection, schema.revision))
         total = Changes()
-        fresh: list[tuple[int, str | None, _Encoded]] = []
-        for key, e in zip(keys, encoded, strict=True):
-            scope_id, head = scopes[key]
-            if (scope_id, e.key) in stated:
-                total += Changes(unchanged=len(e.items))
-            else:
-                fresh.append((scope_id, head, e))
-        ordinary = {
-            scope_id
-            for scope_id, head, e in fresh
-            if _is_ordinary(e, head) and (scope_id, e.issued_at, e.sent_at) not in readings
-        }
-        live = _live_rows(connection, [scope_id for scope_id, head, _ in fresh if scope_id in ordinary and head])
-        for scope_id, head, e in fresh:
+        fresh = False
+        for key, s in zip(keys, statements, strict=True):
+            scope = scopes[key]
+            if (scope.id, s.key) in said:
+                total += Changes(unchanged=len(s.content))
+                continue
+            fresh = True
             bulletin_id += 1
-            if scope_id in ordinary:
-                members, changes = _append(connection, plan, scope_id, bulletin_id, e, live.get(scope_id, {}))
+            replaced = readings.get((scope.id, s.issued_at, s.sent_at), [])
+            newest = scope.head is None or s.key > scope.head
+            if newest and not replaced and s.bulletin.msg_type != "withdraw":
+                rows, changes = _append(plan, scope, bulletin_id, s)
+                state_by = bulletin_id if s.bulletin.complete and s.content.ended is None else None
             else:
-                replaced = readings.get((scope_id, e.issued_at, e.sent_at), [])
-                members, changes = _refold(connection, plan, scope_id, bulletin_id, e, replaced)
+                rows, changes = _refold(plan, scope.id, bulletin_id, s, replaced)
+                state_by = None
             total += changes
-            plan.add_bulletin(bulletin_id, scope_id, document_id, e, provenance, now, members)
-            if head is None or e.key > head:
-                plan.heads.append({"b_id": scope_id, "b_head": e.key})
-        plan.flush(connection)
+            plan.bulletins.append(_row(bulletin_id, scope.id, document_id, s, provenance, now, rows))
+            head = s.key if newest else scope.head
+            plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
+        plan.flush()
         ledger.write_outcome(connection, document_id, "stored" if fresh else "unchanged", now)
         ledger.write_issues(connection, provenance.document.feed, document_id, issues, now)
     return total
 
 
-def _is_ordinary(e: _Encoded, head: str | None) -> bool:
-    if e.bulletin.msg_type == "withdraw":
-        return False
-    return head is None or e.key > head
-
-
-def _next_id(connection: Connection, table: sa.Table) -> int:
-    highest = connection.execute(sa.select(sa.func.max(table.c.id))).scalar()
-    return 1 if highest is None else int(highest) + 1
+def _row(
+    bulletin_id: int, scope_id: int, document_id: int, s: _Statement, provenance: Provenance, now: int, rows: Ids
+) -> tuple[Any, ...]:
+    b = s.bulletin
+    return (
+        bulletin_id,
+        scope_id,
+        document_id,
+        s.key,
+        b.msg_type,
+        b.complete,
+        s.issued_at,
+        s.offset_min,
+        s.sent_at,
+        b.serial,
+        b.source_event_id,
+        b.bulletin_type,
+        b.issuer,
+        provenance.parser,
+        provenance.parser_version,
+        now,
+        None,
+        len(s.content),
+        pack(s.joined_ids, s.content.digests, rows, s.content.ended),
+    )
 
 
 def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -234,30 +226,27 @@ def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 def _ensure_scopes(
     connection: Connection, keys: Sequence[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], tuple[int, str | None]]:
-    """(status, kind, scope) → (scope id, order key of its newest bulletin)."""
+) -> dict[tuple[str, str, str], _Scope]:
     t = schema.scope
-    found: dict[tuple[str, str, str], tuple[int, str | None]] = {}
+    found: dict[tuple[str, str, str], _Scope] = {}
     for chunk in _chunks([scope for _, _, scope in keys]):
-        query = sa.select(t.c.status, t.c.kind, t.c.scope, t.c.id, t.c.head).where(t.c.scope.in_(chunk))
-        for row in connection.execute(query):
-            found[(row.status, row.kind, row.scope)] = (row.id, row.head)
+        for row in connection.execute(sa.select(t).where(t.c.scope.in_(chunk))):
+            found[(row.status, row.kind, row.scope)] = _Scope(row.id, row.head, row.state_by)
     missing = [key for key in keys if key not in found]
     if missing:
-        first = _next_id(connection, t)
-        rows = [(first + n, *key, None) for n, key in enumerate(missing)]
-        dialect.bulk_insert(connection, t, rows)
-        found |= {key: (first + n, None) for n, key in enumerate(missing)}
+        first = ledger.next_id(connection, t)
+        dialect.bulk_insert(connection, t, [(first + n, *key, None, None) for n, key in enumerate(missing)])
+        found |= {key: _Scope(first + n, None, None) for n, key in enumerate(missing)}
     return found
 
 
-def _already_stated(connection: Connection, wanted: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
+def _already_said(connection: Connection, wanted: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
     t = schema.bulletin
     found: set[tuple[int, str]] = set()
     for chunk in _chunks(wanted):
-        scope_ids = {scope_id for scope_id, key in chunk}
-        keys = {key for _, key in chunk}
-        query = sa.select(t.c.scope_id, t.c.order_key).where(t.c.scope_id.in_(scope_ids), t.c.order_key.in_(keys))
+        query = sa.select(t.c.scope_id, t.c.order_key).where(
+            t.c.scope_id.in_({scope_id for scope_id, _ in chunk}), t.c.order_key.in_({key for _, key in chunk})
+        )
         found |= {(row.scope_id, row.order_key) for row in connection.execute(query)}
     return found
 
@@ -274,139 +263,156 @@ def _earlier_readings(connection: Connection, document_id: int) -> dict[tuple[in
     return found
 
 
-_Live = dict[str, tuple[int, int, bytes, int]]
+def _open_items(connection: Connection, scope: _Scope, at: int) -> _Open:
+    """What is open now, from the members of the statement that made it so, else from the rows."""
+    if scope.state_by is not None:
+        b = schema.bulletin
+        row = connection.execute(
+            sa.select(b.c.members, b.c.item_count, b.c.issued_at).where(b.c.id == scope.state_by)
+        ).one()
+        if row.issued_at < at:
+            return _Open(unpack(bytes(row.members), row.item_count), None)
+    r = schema.revision
+    rows = connection.execute(
+        sa.select(r.c.item_id, r.c.hash, r.c.id, r.c.valid_from)
+        .where(r.c.scope_id == scope.id, r.c.closed_by.is_(None), r.c.retired_by.is_(None))
+        .order_by(r.c.id)
+    ).all()
+    members = Members(
+        join_ids([row.item_id for row in rows]),
+        b"".join(bytes(row.hash) for row in rows),
+        np.array([row.id for row in rows], dtype=np.int64),
+        None,
+    )
+    return _Open(members, np.array([row.valid_from < at for row in rows], dtype=bool))
 
 
-def _live_rows(connection: Connection, scope_ids: Sequence[int]) -> dict[int, _Live]:
-    """Scope → item id → (revision, item row, hash, valid from) of the rows that are open."""
-    r, i = schema.revision, schema.item
-    live: dict[int, _Live] = {scope_id: {} for scope_id in scope_ids}
-    for chunk in _chunks(scope_ids):
-        query = (
-            sa.select(r.c.scope_id, i.c.item_id, r.c.id, i.c.id, i.c.hash, r.c.valid_from)
-            .join_from(r, i, i.c.id == r.c.item_pk)
-            .where(r.c.scope_id.in_(chunk), r.c.closed_by.is_(None), r.c.retired_by.is_(None))
-        )
-        for scope_id, item_id, revision, pk, digest, valid_from in connection.execute(query):
-            live[scope_id][item_id] = (revision, pk, bytes(digest), valid_from)
-    return live
-
-
-def _append(
-    connection: Connection, plan: _Plan, scope_id: int, bulletin_id: int, e: _Encoded, live: _Live
-) -> tuple[list[int], Changes]:
-    """The ordinary way: the newest bulletin of the scope against what is open now."""
-    items, at = e.items, e.issued_at
-    members: list[int] = []
-    opened = changed = closed = unchanged = 0
-
-    def end(row: tuple[int, int, bytes, int]) -> None:
-        if row[3] < at:
-            plan.close(row[0], at, bulletin_id)
-        else:  # said and replaced at the same instant: it was never true for any length of time
-            plan.retire(row[0], bulletin_id)
-
-    left = dict(live) if e.bulletin.complete else {}
-    for n, (item_id, digest, ended) in enumerate(zip(items.item_id, items.digest, items.ended, strict=True)):
-        row = live.get(item_id)
-        left.pop(item_id, None)
-        if row is not None and row[2] == digest and not ended:
-            members.append(row[1])
-            unchanged += 1
-            continue
-        pk = plan.add_item(connection, scope_id, items, n)
-        members.append(pk)
-        if row is not None:
-            end(row)
-        if ended:
-            closed += row is not None
-            continue
-        plan.add_revision(pk, scope_id, at, None, bulletin_id, bulletin_id)
-        if row is None:
-            opened += 1
-        else:
-            changed += 1
-    for row in left.values():
-        end(row)
-        closed += 1
-    return members, Changes(opened, changed, closed, unchanged)
+def _append(plan: _Plan, scope: _Scope, bulletin_id: int, s: _Statement) -> tuple[Ids, Changes]:
+    """The ordinary way: the newest statement of the scope against what is open."""
+    content = s.content
+    n = len(content)
+    if scope.head is None and content.ended is None:
+        return plan.add(scope.id, s, None, bulletin_id, born_dead=False), Changes(opened=n)
+    now_open = _open_items(plan.connection, scope, s.issued_at)
+    old = now_open.members
+    # place[i]: where entry i of the statement stands among the open items, or -1.
+    if old.joined_ids == s.joined_ids and len(old.rows) == n:
+        place = np.arange(n)
+    else:
+        where = {item_id: k for k, item_id in enumerate(old.item_ids())}
+        place = np.array([where.get(item_id, -1) for item_id in content.item_id], dtype=np.int64)
+    ended = np.zeros(n, dtype=bool) if content.ended is None else np.asarray(content.ended, dtype=bool)
+    old_digests = np.frombuffer(old.digests, dtype="u8").reshape(-1, 2)
+    new_digests = np.frombuffer(content.digests, dtype="u8").reshape(-1, 2)
+    known = place >= 0
+    same = np.zeros(n, dtype=bool)
+    same[known] = (old_digests[place[known]] == new_digests[known]).all(axis=1)
+    same &= ~ended
+    rows = np.zeros(n, dtype=np.int64)
+    rows[same] = old.rows[place[same]]
+    stays = np.ones(len(old.rows), dtype=bool) if not s.bulletin.complete else np.zeros(len(old.rows), dtype=bool)
+    stays[place[known]] = False
+    stays[place[same]] = True
+    goes = np.flatnonzero(~stays)
+    earlier = goes if now_open.earlier is None else goes[now_open.earlier[goes]]
+    plan.close(old.rows[earlier].tolist(), s.issued_at, bulletin_id)
+    if now_open.earlier is not None:
+        # Said and replaced at the same instant: it was never true for any length of time.
+        plan.retire(old.rows[goes[~now_open.earlier[goes]]].tolist(), bulletin_id)
+    alive, dead = np.flatnonzero(~same & ~ended), np.flatnonzero(ended)
+    if len(alive):
+        rows[alive] = plan.add(scope.id, s, alive.tolist(), bulletin_id, born_dead=False)
+    if len(dead):
+        rows[dead] = plan.add(scope.id, s, dead.tolist(), bulletin_id, born_dead=True)
+    changed = int(np.count_nonzero(known & ~same & ~ended))
+    return rows, Changes(
+        opened=len(alive) - changed,
+        changed=changed,
+        closed=len(goes) - changed,
+        unchanged=int(np.count_nonzero(same)),
+    )
 
 
 def _refold(
-    connection: Connection, plan: _Plan, scope_id: int, bulletin_id: int, e: _Encoded, replaced: Sequence[int]
-) -> tuple[list[int], Changes]:
+    plan: _Plan, scope_id: int, bulletin_id: int, s: _Statement, replaced: Sequence[int]
+) -> tuple[Ids, Changes]:
     """The whole scope again, with this bulletin and without what it replaces; only differences are written."""
-    b, r, i = schema.bulletin, schema.revision, schema.item
+    b, r = schema.bulletin, schema.revision
+    connection = plan.connection
     if replaced:
         connection.execute(sa.update(b).where(b.c.id.in_(replaced)).values(replaced_by=bulletin_id))
-    earlier = connection.execute(sa.select(b).where(b.c.scope_id == scope_id, b.c.replaced_by.is_(None))).all()
-    packed = {row.id: unpack(row.members) for row in earlier}
-    contents: dict[int, tuple[str, bytes, int, bool]] = {}
-    for chunk in _chunks(sorted({pk for pks in packed.values() for pk in pks})):
-        query = sa.select(i.c.id, i.c.item_id, i.c.hash, i.c.ended).where(i.c.id.in_(chunk))
-        for pk, item_id, digest, ended in connection.execute(query):
-            contents[pk] = (item_id, bytes(digest), pk, bool(ended))
-    by_content = {(item_id, digest): pk for item_id, digest, pk, _ in contents.values()}
-    members = []
-    for n, (item_id, digest, ended) in enumerate(zip(e.items.item_id, e.items.digest, e.items.ended, strict=True)):
-        known = by_content.get((item_id, digest))
-        pk = plan.add_item(connection, scope_id, e.items, n) if known is None else known
-        contents[pk] = (item_id, digest, pk, bool(ended))
-        members.append(pk)
-    said = [
-        fold.Said(
-            row.id,
-            row.order_key,
-            row.issued_at,
-            row.msg_type,
-            row.complete,
-            row.source_event_id,
-            row.bulletin_type,
-            row.serial,
-            [contents[pk] for pk in packed[row.id]],
-        )
-        for row in earlier
-    ]
-    new = e.bulletin
-    said.append(
-        fold.Said(
-            bulletin_id,
-            e.key,
-            e.issued_at,
-            new.msg_type,
-            new.complete,
-            new.source_event_id,
-            new.bulletin_type,
-            new.serial,
-            [contents[pk] for pk in members],
-        )
+    recorded = connection.execute(sa.select(b).where(b.c.scope_id == scope_id, b.c.replaced_by.is_(None))).all()
+    said = []
+    holder: dict[tuple[str, bytes], int] = {}
+    for row in recorded:
+        members = unpack(bytes(row.members), row.item_count)
+        items = []
+        for n, (item_id, revision) in enumerate(zip(members.item_ids(), members.rows.tolist(), strict=True)):
+            digest = members.digests[n * DIGEST : (n + 1) * DIGEST]
+            holder[(item_id, digest)] = revision
+            items.append((item_id, digest, revision, bool(members.ended is not None and members.ended[n])))
+        said.append(_said(row.id, row.order_key, row.issued_at, row, items))
+    content = s.content
+    unknown = [n for n in range(len(content)) if (content.item_id[n], content.digest(n)) not in holder]
+    # Their rows keep the content; the spans of time follow from the fold and refer to it.
+    new_rows = (
+        plan.add(scope_id, s, unknown, bulletin_id, born_dead=True) if unknown else np.array([], dtype=np.int64)
     )
+    for n, revision in zip(unknown, new_rows.tolist(), strict=True):
+        holder[(content.item_id[n], content.digest(n))] = revision
+    own = [
+        (item_id, content.digest(n), holder[(item_id, content.digest(n))], bool(content.ended and content.ended[n]))
+        for n, item_id in enumerate(content.item_id)
+    ]
+    said.append(_said(bulletin_id, s.key, s.issued_at, s.bulletin, own))
     rows = connection.execute(
-        sa.select(r.c.id, r.c.item_pk, r.c.valid_from, r.c.valid_to, r.c.stated_by, i.c.item_id, i.c.hash)
-        .join_from(r, i, i.c.id == r.c.item_pk)
-        .where(r.c.scope_id == scope_id, r.c.retired_by.is_(None))
+        sa.select(r.c.id, r.c.item_id, r.c.hash, r.c.valid_from, r.c.valid_to, r.c.stated_by).where(
+            r.c.scope_id == scope_id, r.c.retired_by.is_(None)
+        )
     ).all()
     written = {(row.item_id, row.valid_from, bytes(row.hash), row.stated_by): row for row in rows}
-    before = {row.item_id: bytes(row.hash) for row in rows if row.valid_to is None}
-    after: dict[str, bytes] = {}
+    before = {row.item_id for row in rows if row.valid_to is None}
+    after: set[str] = set()
     touched: set[str] = set()
     for run in fold.runs(said):
         if run.valid_to is None:
-            after[run.item_id] = run.digest
-        row = written.get((run.item_id, run.valid_from, run.digest, run.stated_by))
-        if row is not None and row.valid_to in (None, run.valid_to):
+            after.add(run.item_id)
+        existing = written.get((run.item_id, run.valid_from, run.digest, run.stated_by))
+        if existing is not None and existing.valid_to in (None, run.valid_to):
             del written[(run.item_id, run.valid_from, run.digest, run.stated_by)]
-            if row.valid_to != run.valid_to:
+            if existing.valid_to != run.valid_to:
                 assert run.valid_to is not None
-                plan.close(row.id, run.valid_to, bulletin_id)
+                plan.close([existing.id], run.valid_to, bulletin_id)
                 touched.add(run.item_id)
             continue
-        plan.add_revision(run.item_pk, scope_id, run.valid_from, run.valid_to, run.stated_by, bulletin_id)
+        plan.copy(run, bulletin_id)
         touched.add(run.item_id)
-    for row in written.values():
-        plan.retire(row.id, bulletin_id)
-        touched.add(row.item_id)
-    opened, closed = after.keys() - before.keys(), before.keys() - after.keys()
-    changed = touched - opened - closed
-    unchanged = len(members) - len(touched & set(e.items.item_id))
-    return members, Changes(len(opened), len(changed), len(closed), max(unchanged, 0))
+    plan.retire((row.id for row in written.values()), bulletin_id)
+    touched |= {row.item_id for row in written.values()}
+    changes = Changes(
+        opened=len(after - before),
+        changed=len(touched - (after ^ before)),
+        closed=len(before - after),
+        unchanged=len(set(content.item_id) - touched),
+    )
+    return np.array([revision for _, _, revision, _ in own], dtype=np.int64), changes
+
+
+def _said(
+    bulletin_id: int,
+    key: str,
+    issued_at: int,
+    facts: Bulletin | sa.Row[Any],
+    items: Sequence[tuple[str, bytes, int, bool]],
+) -> fold.Said:
+    return fold.Said(
+        bulletin_id,
+        key,
+        issued_at,
+        facts.msg_type,
+        facts.complete,
+        facts.source_event_id,
+        facts.bulletin_type,
+        facts.serial,
+        items,
+    )

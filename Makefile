@@ -1,0 +1,43 @@
+# What one types here. Every target sets up what it needs first.
+# Variables: PYTHON (an interpreter of 3.11-3.13), DATA (a folder of real feed files), JOBS (test processes).
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check goldens bench lock
+.NOTPARALLEL:
+
+PYTHON ?=
+export PYTHON
+DATA ?=
+JOBS ?= 2
+BIN := .venv/bin
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## make the virtual environment .venv from requirements.lock (done by every other target)
+	@scripts/setup.sh
+
+demo: setup ## the whole job once: feeds -> store -> layers, through the Airflow DAGs (DATA=folder: real files)
+	@$(BIN)/python scripts/demo.py $(if $(DATA),--data "$(DATA)")
+
+test: setup ## run all tests
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+check: setup ## lint, format, types, import contracts, lock, compose file
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/pytest tests/test_lock.py tests/test_repository.py
+
+goldens: setup ## write the expected outputs of the tests and the tables of the READMEs anew
+	@$(BIN)/python scripts/goldens.py
+
+bench: setup ## run every benchmark and print one table
+	@$(BIN)/python scripts/bench.py
+
+lock: setup ## resolve requirements.lock anew from pyproject.toml (needs the network)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra airflow --group dev --output-file requirements.lock pyproject.toml

@@ -1,0 +1,147 @@
+"""First load and re-load of 100,000 points into the store, in ratios to geopandas in the same run.
+
+Peers: ``geopandas.to_file`` (GeoPackage) for the embedded store, ``geopandas.to_postgis`` for PostGIS. They keep
+no history and hash nothing; the rows are the same. A round runs ours and the peer in turn; medians of rounds.
+PostGIS is measured when BOUSAI_BENCH_POSTGIS names a database that may be filled and emptied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from bousai import store
+from bousai.model import Bulletin, ItemTable, Provenance, RawDocument
+
+N = 100_000
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def points() -> geopandas.GeoDataFrame:
+    """100,000 invented shelters with nine properties, always the same."""
+    random = np.random.default_rng(20260101)
+    lon, lat = random.uniform(130, 142, N), random.uniform(33, 43, N)
+    number = np.arange(N)
+    columns = {
+        "common_id": [f"E{17201 + n % 50:05d}{n:05d}111" for n in number.tolist()],
+        "name": [f"訓練第{n}小学校" for n in number.tolist()],
+        "address": [f"訓練県訓練市訓練町{n % 977}番地{n % 31}" for n in number.tolist()],
+        "muni_code": [f"{17201 + n % 50:05d}" for n in number.tolist()],
+        "capacity": (number % 900).tolist(),
+        "flood": (number % 2 == 0).tolist(),
+        "tsunami": (number % 3 == 0).tolist(),
+        "note": [f"備考{n % 13}" for n in number.tolist()],
+        "accepts": [f"対象{n % 7}" for n in number.tolist()],
+    }
+    return geopandas.GeoDataFrame(columns, geometry=shapely.points(lon, lat), crs=4326)
+
+
+def bulletin(frame: geopandas.GeoDataFrame, day: int, wkb: list[bytes]) -> Bulletin:
+    """The frame as one complete statement."""
+    names = [name for name in frame.columns if name != "geometry"]
+    table = ItemTable(
+        item_id=[f"{n:06d}" for n in range(len(frame))],
+        props={name: frame[name].tolist() for name in names},
+        muni_code=frame["muni_code"].tolist(),
+        geometry=wkb,
+        position=[f"row {n}" for n in range(len(frame))],
+    )
+    return Bulletin(
+        kind="shelter",
+        scope="bench",
+        issued_at=T0 + timedelta(days=day),
+        status="actual",
+        items=table,
+        issuer="bench",
+        complete=True,
+    )
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Wall-clock seconds."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def ours(url: str, frames: list[tuple[geopandas.GeoDataFrame, list[bytes]]]) -> list[float]:
+    """Seconds of each load in turn, from columns to committed."""
+    opened = store.open_store(url)
+    seconds = []
+    for day, (frame, wkb) in enumerate(frames):
+        document = RawDocument(f"{day:064x}", "bench", "https://example.org/", "bench", T0, 1)
+        b = bulletin(frame, day, wkb)
+        now = T0 + timedelta(days=day)
+        seconds.append(timed(lambda b=b, d=document, now=now: store.apply(opened, [b], Provenance(d, "p", "1"), now)))
+    opened.close()
+    return seconds
+
+
+def main() -> None:
+    """Run the rounds and print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    first = points()
+    second = first.copy()
+    second.loc[second.index % 100 == 0, "name"] = "訓練改称小学校"
+    frames = [(f, list(shapely.to_wkb(f.geometry.to_numpy()))) for f in (first, second)]
+    frames.append(frames[1])
+    results: dict[str, list[float]] = {}
+
+    def note(name: str, seconds: float) -> None:
+        results.setdefault(name, []).append(seconds)
+
+    server = os.environ.get("BOUSAI_BENCH_POSTGIS")
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{Path(folder) / 'store.gpkg'}"
+            store.prepare(url, [])
+            peer = Path(folder) / "peer.gpkg"
+            note("to_file first", timed(lambda p=peer: first.to_file(p, driver="GPKG", layer="shelter")))
+            for name, seconds in zip(("first", "1 % changed", "unchanged"), ours(url, frames), strict=True):
+                note(f"embedded {name}", seconds)
+            peer.unlink()
+            note("to_file again", timed(lambda p=peer: second.to_file(p, driver="GPKG", layer="shelter")))
+        if server:
+            engine = sa.create_engine(server)
+            with engine.begin() as connection:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+                connection.exec_driver_sql("CREATE SCHEMA public")
+            store.prepare(server, [])
+            for name, seconds in zip(("first", "1 % changed", "unchanged"), ours(server, frames), strict=True):
+                note(f"postgis {name}", seconds)
+            note("to_postgis", timed(lambda e=engine: first.to_postgis("peer", e, if_exists="replace")))
+            engine.dispose()
+    median = {name: statistics.median(seconds) for name, seconds in results.items()}
+    ratios = {
+        "embedded first load / to_file (at most 1.5)": median["embedded first"] / median["to_file first"],
+        "to_file / embedded re-load, 1 % changed (at least 3)": median["to_file again"]
+        / median["embedded 1 % changed"],
+    }
+    if server:
+        ratios["to_postgis / postgis first load (at least 1.5)"] = median["to_postgis"] / median["postgis first"]
+    if options.json:
+        print(json.dumps({"seconds": results, "median": median, "ratios": ratios}, ensure_ascii=False))
+        return
+    for name, seconds in median.items():
+        print(f"{name:32s} {seconds:7.2f} s  (min {min(results[name]):.2f}, max {max(results[name]):.2f})")
+    for name, ratio in ratios.items():
+        print(f"{name:56s} {ratio:5.2f}")
+
+
+if __name__ == "__main__":
+    main()

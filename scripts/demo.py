@@ -1,0 +1,230 @@
+"""``make demo``: the main job once, through the Airflow DAGs, in one process, against a local feed server.
+
+Every run starts with a fresh archive, store and public tree in var/demo/ and leaves them there to look at. Kept
+from one run to the next is only Airflow's own metadata (var/demo/airflow), because making it is slow and holds
+nothing of the job. Settings of the caller (BOUSAI_*, AIRFLOW__*) are put aside, so that a demo can never write
+into a real store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bousai.errors import BousaiError
+
+PROJECT = Path(__file__).resolve().parents[1]
+COUNTS = ("documents", "bulletins", "opened", "changed", "closed", "issues", "quarantined", "held")
+
+
+def environment(into: Path) -> None:
+    """Point bousai and Airflow at `into` and at nothing else. Before the first import of Airflow."""
+    for name in [name for name in os.environ if name.startswith(("BOUSAI_", "AIRFLOW_"))]:
+        del os.environ[name]
+    home = into / "airflow"
+    os.environ |= {
+        "BOUSAI_DATA": str(into),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "no-plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # no login, hence no password that could be printed: nothing listens here
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def clear(into: Path) -> None:
+    """Remove what the last run left, except Airflow's metadata."""
+    into.mkdir(parents=True, exist_ok=True)
+    for path in into.iterdir():
+        if path.name == "airflow":
+            shutil.rmtree(path / "logs", ignore_errors=True)
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def airflow_metadata(home: Path) -> None:
+    """Make Airflow's database, unless this version of Airflow has made it already."""
+    made_by = home / "made-by"
+    wanted = version("apache-airflow")
+    if made_by.is_file() and made_by.read_text(encoding="utf-8") == wanted:
+        return
+    for path in home.glob("airflow.db*"):
+        path.unlink()
+    from airflow.utils.db import initdb
+
+    initdb()
+    made_by.write_text(wanted, encoding="utf-8")
+
+
+@contextmanager
+def terminal(log: Path) -> Iterator[Any]:
+    """Give the terminal to the demo alone: whatever else is printed, by any library, goes to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved_out, saved_err = os.dup(1), os.dup(2)
+    with log.open("wb") as sink, os.fdopen(os.dup(saved_out), "w", encoding="utf-8", buffering=1) as out:
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield out
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved_out, 1)
+            os.dup2(saved_err, 2)
+            os.close(saved_out)
+            os.close(saved_err)
+
+
+def run(dag: Any, failures: list[str]) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run one DAG to its end. Gives what each task returned and the seconds each took; failures are appended."""
+
+    def failed(context: Any) -> None:
+        error = context["exception"]
+        remedy = error.remedy if isinstance(error, BousaiError) else ""
+        cause = " ".join(str(error).split()) or type(error).__name__
+        failures.append(f"{dag.dag_id} {context['ti'].task_id}: {cause}\n  remedy: {remedy or 'see the log'}")
+
+    for task in dag.tasks:
+        task.retries = 0  # nothing here gets better by waiting: the server is ours and local
+        task.on_failure_callback = [failed]
+    known = len(failures)
+    dag_run = dag.test()
+    if dag_run.state != "success" and len(failures) == known:
+        failures.append(f"{dag.dag_id}: ended as {dag_run.state}\n  remedy: see the log")
+    tasks = dag_run.get_task_instances()
+    returned = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in tasks}
+    return returned, {ti.task_id: ti.duration or 0.0 for ti in tasks}
+
+
+def table(rows: list[list[str]], left: set[int]) -> Iterator[str]:
+    """Lines of a table; the columns of `left` are aligned to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def shown(path: str) -> str:
+    """`path` as one would type it from here."""
+    return os.path.relpath(path) if os.path.isabs(path) else path
+
+
+def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list[str]]:
+    """Set up, play, run every DAG. Gives the summary and one text a failure."""
+    started = time.monotonic()
+    import httpx
+
+    from bousai import exercise, pipeline
+
+    airflow_metadata(into / "airflow")
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+    # Airflow builds its API at the first request: part of the set-up, not of the first task
+    with httpx.Client(transport=in_process_api_server().transport, base_url="http://in-process.invalid") as client:
+        client.get("/health").raise_for_status()
+    pipeline.prepare()
+    bag = DagBag()
+    failures = [f"{path}: {error.strip().splitlines()[-1]}" for path, error in bag.import_errors.items()]
+    seconds = {"set-up": time.monotonic() - started, "fetch": 0.0, "ingest": 0.0, "publish": 0.0}
+    print(f"  {'Airflow and the store are ready':<32} {seconds['set-up']:6.1f} s", file=say)
+
+    feeds: dict[str, dict[str, int]] = {}
+    layers: list[dict[str, Any]] = []
+    with exercise.serve(*recording(folder)) as address:
+        os.environ["BOUSAI_PLAYBACK"] = address
+        for dag_id in sorted(bag.dags, key=lambda dag_id: (dag_id == "outputs", dag_id)):
+            began = time.monotonic()
+            returned, took = run(bag.dags[dag_id], failures)
+            for stage in took.keys() & seconds.keys():
+                seconds[stage] += took[stage]
+            if dag_id == "outputs":
+                layers = returned["publish"] or []
+                made = f"{len(layers)} layer{'s' if len(layers) != 1 else ''}"
+            else:
+                counts = returned["ingest"] or dict.fromkeys(COUNTS, 0)
+                feeds[dag_id.removeprefix("feed__")] = counts
+                made = f"{counts['documents']} document{'s' if counts['documents'] != 1 else ''}"
+            print(f"  {dag_id:<32} {time.monotonic() - began:6.1f} s  {made}", file=say)
+    seconds["all"] = time.monotonic() - started
+    return {"feeds": feeds, "layers": layers, "seconds": {k: round(v, 2) for k, v in seconds.items()}}, failures
+
+
+def report(summary: dict[str, Any]) -> Iterator[str]:
+    """What was made, as lines."""
+    feeds, layers, seconds = summary["feeds"], summary["layers"], summary["seconds"]
+    total = {name: sum(counts[name] for counts in feeds.values()) for name in COUNTS}
+    yield ""
+    yield from table(
+        [
+            ["feed", *COUNTS],
+            *[[feed, *[str(counts[name]) for name in COUNTS]] for feed, counts in sorted(feeds.items())],
+            [f"{len(feeds)} feeds", *[str(total[name]) for name in COUNTS]],
+        ],
+        left={0},
+    )
+    yield ""
+    yield from table(
+        [
+            ["layer", "status", "features", "address"],
+            *[[one["layer"], one["status"], str(one["features"]), shown(str(one["path"]))] for one in layers],
+        ],
+        left={0, 1, 3},
+    )
+    yield ""
+    yield "  seconds: " + " · ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="a folder of real feed files to play instead of the exercise")
+    parser.add_argument("--into", type=Path, default=PROJECT / "var" / "demo", help="where everything is made")
+    options = parser.parse_args()
+    if options.data and not options.data.is_dir():
+        print(f"no folder {options.data}\n  remedy: DATA=folder of real feed files, or none", file=sys.stderr)
+        return 2
+    into = options.into.absolute()
+    log = into / "airflow" / "demo.log"
+    clear(into)
+    environment(into)
+    with terminal(log) as say:
+        print(f"bousai demo: {title(options.data)}", file=say)
+        try:
+            summary, failures = job(options.data, into, say)
+        except BousaiError as error:
+            print(f"failed: {error}\n  remedy: {error.remedy or f'see {shown(str(log))}'}", file=say)
+            return 1
+        for line in report(summary):
+            print(line, file=say)
+        (into / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
+        print(
+            f"  left in {shown(str(into))}: archive/ public/ bousai.gpkg summary.json, log {shown(str(log))}",
+            file=say,
+        )
+        for failure in failures:
+            print(f"failed: {failure.replace('see the log', f'see {shown(str(log))}')}", file=say)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Write the tables of feeds and layers in README.md and README.ja.md anew from config/. Part of ``make goldens``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from bousai import catalogue
+from bousai.catalogue import Feed
+from bousai.model import Layer
+
+PROJECT = Path(__file__).resolve().parents[1]
+READMES = ("README.md", "README.ja.md")
+
+
+def interval(seconds: int, japanese: bool) -> str:
+    """A poll interval in the largest unit that divides it: ``every minute``, ``every 6 hours``, ``6時間ごと``."""
+    units = ((86400, "day", "日"), (3600, "hour", "時間"), (60, "minute", "分"), (1, "second", "秒"))
+    size, name, name_ja = next(unit for unit in units if seconds % unit[0] == 0)
+    count = seconds // size
+    if japanese:
+        return f"{count}{name_ja}ごと"
+    return f"every {name}" if count == 1 else f"every {count} {name}s"
+
+
+def markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table; a bar inside a cell is escaped."""
+    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def feed_table(feeds: Iterable[Feed], japanese: bool) -> str:
+    head = ("feed", "what", "publisher", "asked", "licence", "credit line")
+    head_ja = ("フィード", "内容", "提供元", "取得間隔", "ライセンス", "出典表記")
+    return markdown(
+        head_ja if japanese else head,
+        (
+            (
+                f"`{feed.id}`",
+                feed.title_ja if japanese else feed.title_en,
+                feed.publisher,
+                interval(feed.every, japanese),
+                f"[{feed.licence}]({feed.licence_url})",
+                feed.credit,
+            )
+            for feed in feeds
+        ),
+    )
+
+
+def layer_table(layers: Iterable[Layer], japanese: bool) -> str:
+    head = ("layer", "what", "geometry")
+    head_ja = ("レイヤ", "内容", "形状")
+    shapes = {"point": "点", "polygon": "面", "none": "なし"}
+    return markdown(
+        head_ja if japanese else head,
+        (
+            (
+                f"`{layer.id}`",
+                layer.description_ja if japanese else layer.description_en,
+                shapes[layer.geometry] if japanese else layer.geometry,
+            )
+            for layer in layers
+        ),
+    )
+
+
+def with_tables(name: str, text: str) -> str:
+    """The README `name` with its tables as the catalogue has them."""
+    known = catalogue.load(PROJECT / "config")
+    japanese = name.endswith(".ja.md")
+    tables = {
+        "feeds": feed_table(known.feeds.values(), japanese),
+        "layers": layer_table(known.layers.values(), japanese),
+    }
+    for marker, table in tables.items():
+        between = re.compile(rf"(?<=<!-- {marker} -->\n).*?(?=<!-- /{marker} -->)", flags=re.S)
+        text, found = between.subn(lambda _, table=table: table, text)
+        if found != 1:
+            raise SystemExit(f"{name}: expected one pair of <!-- {marker} --> and <!-- /{marker} -->")
+    return text
+
+
+def main() -> None:
+    for name in READMES:
+        path = PROJECT / name
+        path.write_text(with_tables(name, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,370 @@
+"""`bousai`: the verbs of the corridor by hand.
+
+Exit codes: 0 success · 1 failure, with one line of cause and remedy on standard error · 2 wrong usage.
+``--json`` prints one JSON value (or one a line) for machines; times are ISO 8601 with offset.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from bousai import __version__, pipeline
+from bousai.errors import BousaiError, CatalogueError, UsageError
+
+JST = ZoneInfo("Asia/Tokyo")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, remedy=f"see: {self.prog} --help")
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"not a time: {text!r}", remedy="write 2024-01-01T16:30 (JST) or with an offset") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=JST)
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"not a box: {text!r}", remedy="write W,S,E,N in degrees: 136.5,36.8,137.4,37.6") from None
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise UsageError(f"not a box on the earth: {text!r}", remedy="W ≤ E, S ≤ N, longitude first")
+    return west, south, east, north
+
+
+def _muni(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) == 5):
+        raise UsageError(f"not a municipality code: {text!r}", remedy="five digits of JIS X 0402, e.g. 17204")
+    return text
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> None:
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max([len(h), *(len(row[n]) for row in texts)]) for n, h in enumerate(head)]
+    for line in [list(head), *texts]:
+        _print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _local(at: datetime | None) -> str:
+    return "-" if at is None else at.astimezone(JST).strftime("%Y-%m-%d %H:%M")
+
+
+def _feeds(options: argparse.Namespace) -> int:
+    states = pipeline.feed_states()
+    if options.json:
+        _print(_json([{**dataclasses.asdict(state), "stale_layers": stale} for state, stale in states]))
+        return 0
+    rows = [
+        (
+            s.feed,
+            s.state,
+            _local(s.last_content_at),
+            _local(s.last_fetch_at),
+            _local(s.next_due_at),
+            s.reason,
+            " ".join(stale),
+        )
+        for s, stale in states
+    ]
+    _table(rows, ("feed", "state", "last content", "last answer", "next due", "reason", "stale layers"))
+    return 0
+
+
+def _pull(options: argparse.Namespace) -> int:
+    failed = 0
+    for feed in options.feed:
+        waiting = pipeline.fetch_feed(feed)
+        done = {"feed": feed, **pipeline.ingest_documents(feed, waiting)}
+        failed += done["quarantined"] + done["held"]
+        if options.json:
+            _print(_json(done))
+        else:
+            _print(
+                f"{feed}: {done['documents']} documents, {done['bulletins']} bulletins, {done['opened']} opened,"
+                f" {done['changed']} changed, {done['closed']} closed, {done['issues']} issues"
+            )
+    if failed:
+        raise BousaiError(f"{failed} documents were quarantined or held", remedy="see: bousai issues list")
+    return 0
+
+
+def _files(arguments: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for argument in arguments:
+        if argument == "-":
+            yield "standard input", sys.stdin.buffer.read()
+            continue
+        path = Path(argument)
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.is_file())
+        elif path.is_file():
+            found = [path]
+        else:
+            found = sorted(Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file())
+        if not found:
+            raise UsageError(f"no file at {argument}", remedy="give files, folders, globs or -")
+        for one in found:
+            yield str(one), one.read_bytes()
+
+
+def _ingest(options: argparse.Namespace) -> int:
+    refused = []
+    for one in pipeline.ingest_files(options.feed, _files(options.file), dated_at=options.at, accept=options.accept):
+        line = {
+            "file": one.name,
+            "sha256": one.sha256,
+            "bulletins": one.bulletins,
+            **dataclasses.asdict(one.changes),
+            "issues": one.issues,
+            "outcome": one.outcome,
+            "cause": one.cause,
+            "remedy": one.remedy,
+        }
+        _print(_json(line))
+        sys.stdout.flush()
+        if one.outcome in ("quarantined", "held"):
+            refused.append(one)
+    if refused:
+        first = refused[0]
+        more = "" if len(refused) == 1 else f" (and {len(refused) - 1} more)"
+        raise BousaiError(f"{first.name}: {first.outcome}: {first.cause}{more}", remedy=first.remedy or "")
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    written = pipeline.publish_layers(options.layer or None)
+    if options.json:
+        _print(_json(written))
+    else:
+        rows = [
+            (w["layer"], w["status"], w["features"], "new" if w["changed"] else "same", w["path"]) for w in written
+        ]
+        _table(rows, ("layer", "status", "features", "version", "file"))
+    return 0
+
+
+def _layer(options: argparse.Namespace) -> int:
+    body = pipeline.layer_bytes(
+        options.layer,
+        valid_at=options.valid_at,
+        known_at=options.known_at,
+        muni=options.muni,
+        bbox=options.bbox,
+        status=options.status,
+    )
+    if options.output is None:
+        sys.stdout.buffer.write(body)
+        return 0
+    aside = options.output.with_name(options.output.name + ".part")
+    aside.write_bytes(body)
+    os.replace(aside, options.output)
+    return 0
+
+
+def _history(options: argparse.Namespace) -> int:
+    found = pipeline.history(options.kind, options.item)
+    if not found:
+        raise BousaiError(f"nothing is known of {options.kind} {options.item}", remedy="see the id of a feature")
+    if options.json:
+        _print(_json(found))
+        return 0
+    rows = [
+        (
+            r["revision"],
+            r["status"],
+            _local(r["valid_from"]),
+            _local(r["valid_to"]),
+            _local(r["known_from"]),
+            _local(r["known_to"]),
+            r["bulletin_type"],
+            r["sha256"][:12],
+            r["props"],
+        )
+        for r in found
+    ]
+    _table(
+        rows, ("revision", "status", "true from", "true to", "known from", "known to", "type", "document", "value")
+    )
+    return 0
+
+
+def _trace(options: argparse.Namespace) -> int:
+    found = pipeline.trace(options.reference)
+    if options.json:
+        _print(_json(found))
+        return 0
+    for r in found["revisions"]:
+        value = orjson.loads(r["props"])
+        shown = value if found["field"] is None else value.get(found["field"])
+        _print(f"{r['id']}  {shown}")
+        _print(
+            f"  said by    {r['issuer']} at {_local(r['issued_at'])} JST,"
+            f" {r['bulletin_type']} no. {r['serial'] or '-'}"
+        )
+        _print(f"  true       {_local(r['valid_from'])} to {_local(r['valid_to'])}")
+        _print(f"  known      from {_local(r['known_from'])}, as revision {r['revision']}")
+        _print(f"  received   {_local(r['fetched_at'])} from {r['url']} by feed {r['feed']}")
+        _print(
+            f"  read by    {r['parser']} version {r['parser_version']}, at {r['position'] or 'the whole document'}"
+        )
+        _print(f"  bytes      {r['archived_at']} ({r['bytes']} bytes, SHA-256 checked)")
+    return 0
+
+
+def _issues(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        found = pipeline.open_issues(options.feed)
+        if options.json:
+            _print(_json(found))
+            return 0
+        rows = [
+            (
+                i["id"],
+                i["severity"],
+                i["feed"],
+                (i["sha256"] or "")[:12],
+                i["code"],
+                i["cause"],
+                i["remedy"],
+                i["stale"],
+            )
+            for i in found
+        ]
+        _table(rows, ("id", "severity", "feed", "document", "code", "cause", "remedy", "stale layers"))
+        return 0
+    if options.action == "dismiss":
+        _print(f"dismissed {pipeline.dismiss(options.sha256)} document(s); the bytes stay in the archive")
+        return 0
+    done = pipeline.retry(options.sha256, accept=options.accept)
+    for one in done:
+        _print(_json({"file": one.name, "sha256": one.sha256, "outcome": one.outcome, "cause": one.cause}))
+    refused = [one for one in done if one.outcome in ("quarantined", "held")]
+    if refused:
+        raise BousaiError(f"{refused[0].name}: {refused[0].cause}", remedy=refused[0].remedy or "")
+    return 0
+
+
+def _prepare(_: argparse.Namespace) -> int:
+    pipeline.prepare()
+    return 0
+
+
+def _parser() -> _Parser:
+    top = _Parser(prog="bousai", description="Open disaster-information platform: feeds in, one store, layers out.")
+    top.add_argument("--version", action="version", version=f"bousai {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], does: str, example: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=does,
+            description=does,
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.add_argument("--json", action="store_true", help="print JSON for machines")
+        made.set_defaults(run=run)
+        return made
+
+    command("prepare", _prepare, "create or upgrade the store and its folders", "bousai prepare")
+    command("feeds", _feeds, "every feed: state, last content, next due, what it makes stale", "bousai feeds --json")
+
+    pull = command("pull", _pull, "fetch, archive, parse, normalise and store feeds once", "bousai pull jma_quake")
+    pull.add_argument("feed", nargs="+")
+
+    ingest = command(
+        "ingest", _ingest, "the same from files, as if fetched; one JSON line a file", "bousai ingest jma_quake *.xml"
+    )
+    ingest.add_argument("feed")
+    ingest.add_argument("file", nargs="+", help="files, folders, globs, or - for standard input")
+    ingest.add_argument("--at", type=_time, metavar="T", help="time of the content, for formats that carry none")
+    ingest.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")
+
+    made = command("publish", _publish, "write changed layers, deltas and the index", "bousai publish shelter")
+    made.add_argument("layer", nargs="*")
+
+    layer = command(
+        "layer", _layer, "one layer as it was", "bousai layer earthquake --valid-at 2024-01-01T16:30 -o quake.geojson"
+    )
+    layer.add_argument("layer")
+    layer.add_argument("--valid-at", type=_time, metavar="T", help="what was true at T (default now)")
+    layer.add_argument("--known-at", type=_time, metavar="T", help="what was known at T (default now)")
+    layer.add_argument("--muni", type=_muni, metavar="CODE", help="five-digit municipality code")
+    layer.add_argument("--bbox", type=_box, metavar="W,S,E,N")
+    layer.add_argument("--status", choices=("actual", "exercise", "test"), default="actual")
+    layer.add_argument("--format", choices=("geojson",), default="geojson")
+    layer.add_argument("-o", "--output", type=Path, metavar="FILE")
+
+    past = command("history", _history, "every revision of one thing", "bousai history earthquake jma-20240101161010")
+    past.add_argument("kind")
+    past.add_argument("item")
+
+    trace = command(
+        "trace",
+        _trace,
+        "from a published value to the archived bytes",
+        "bousai trace earthquake/jma-20240101161010#magnitude",
+    )
+    trace.add_argument("reference", help="LAYER/FEATURE-ID, LAYER/FEATURE-ID#FIELD, or the number of a revision")
+
+    issues = command("issues", _issues, "quarantine and data faults, with cause and remedy", "bousai issues list")
+    actions = issues.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listed = actions.add_parser("list", help="open issues")
+    listed.add_argument("--feed")
+    again = actions.add_parser("retry", help="ingest a quarantined or held document again")
+    again.add_argument("sha256", help="the first characters of the document's SHA-256")
+    again.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")
+    dismissed = actions.add_parser("dismiss", help="close the issues of a document that is not to be ingested")
+    dismissed.add_argument("sha256")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        code: int = options.run(options)
+    except (UsageError, CatalogueError) as error:
+        return _complain(error, 2)
+    except BousaiError as error:
+        return _complain(error, 1)
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted; nothing more can be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _complain(error: BousaiError, code: int) -> int:
+    remedy = f" → {error.remedy}" if error.remedy else ""
+    sys.stderr.write(f"bousai: {' '.join(error.cause.split())}{remedy}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

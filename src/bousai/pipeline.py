@@ -1,0 +1,481 @@
+"""The corridor: the verbs. Opens the rooms, hands things from one to the next, reads the clock.
+
+Rooms do not know each other; every path a value takes is in this file, in the order of the line:
+`fetch_feed` → `ingest_documents` (or `ingest_files`) → `publish_layers`; questions follow below.
+All functions take `settings` (default: from the environment).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bousai import archive, catalogue, fetch, normalise, publish, store
+from bousai import settings as settings_module
+from bousai.catalogue import Catalogue, Feed
+from bousai.errors import ExpectationError, ParseError, UsageError
+from bousai.model import (
+    Bulletin,
+    Changes,
+    Issue,
+    Layer,
+    Provenance,
+    RawDocument,
+    Receipt,
+    SourceFreshness,
+    Status,
+    freshness,
+)
+from bousai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The opened rooms of one call."""
+
+    settings: Settings
+    catalogue: Catalogue
+    store: store.Store
+    now: Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened(settings: Settings | None = None) -> Iterator[House]:
+    """Open catalogue and store for one verb; the connections are given back at the end."""
+    settings = settings_module.load() if settings is None else settings
+    handle = store.open_store(settings.store)
+    try:
+        yield House(settings, catalogue.load(settings.config), handle, _now)
+    finally:
+        handle.close()
+
+
+def prepare(settings: Settings | None = None) -> None:
+    """Create folders, tables and views, or bring them to this program's version."""
+    settings = settings_module.load() if settings is None else settings
+    settings.public.mkdir(parents=True, exist_ok=True)
+    store.prepare(settings.store, catalogue.load(settings.config).layers.values())
+
+
+# ── fetch ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """What `fetch` may ask of store and archive."""
+
+    house: House
+
+    def last_good(self, url: str) -> Receipt | None:
+        return store.last_receipt(self.house.store, url=url)
+
+    def body(self, digest: str) -> bytes:
+        return archive.get(self.house.settings.archive, digest)
+
+    def has_document(self, url: str) -> bool:
+        return store.has_document(self.house.store, url)
+
+    def claimed(self, url: str) -> dict[str, str]:
+        return self.house.catalogue.claimed_types(url)
+
+
+def fetch_feed(feed_id: str, settings: Settings | None = None) -> list[str]:
+    """Read a feed's source once and archive what is new.
+
+    Returns the SHA-256 of every document of the feed that waits to be ingested, oldest first. Raises
+    `FetchError` when the source could not be read at all; one telegram that fails stops no other.
+    """
+    with opened(settings) as house:
+        feed = house.catalogue.feed(feed_id)
+        pulled = fetch.pull(feed, _Ledger(house), now=house.now, playback=house.settings.playback)
+        for found in pulled:
+            if isinstance(found, Issue):
+                store.add_issues(house.store, feed.id, [found], house.now())
+                continue
+            if found.body is not None:
+                archive.put(house.settings.archive, found.body)
+            store.record_receipt(house.store, found.receipt)
+            if found.document is not None:
+                store.record_document(house.store, found.document)
+        return [document.raw.sha256 for document in store.pending_documents(house.store, feed.id)]
+
+
+# ── ingest ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one document. `outcome`: stored, unchanged, quarantined or held."""
+
+    feed: str
+    name: str
+    sha256: str
+    outcome: str
+    bulletins: int = 0
+    changes: Changes = field(default_factory=Changes)
+    issues: int = 0
+    cause: str | None = None
+    remedy: str | None = None
+
+
+def _stale_layers(house: House, feed: Feed) -> list[str]:
+    return [layer.id for layer in house.catalogue.layers.values() if layer.kind in feed.kinds]
+
+
+def _read(feed: Feed, raw: RawDocument, body: bytes) -> tuple[list[Bulletin], list[Issue], Any]:
+    parser = importlib.import_module(f"bousai.parse.{feed.parser}")
+    bulletins: list[Bulletin] = []
+    issues: list[Issue] = []
+    for found in parser.parse(body):
+        if isinstance(found, Issue):
+            issues.append(found)
+        else:
+            bulletin, noticed = normalise.normalise(found, raw)
+            bulletins.append(bulletin)
+            issues += noticed
+    return bulletins, issues, parser
+
+
+def _check_expectations(house: House, feed: Feed, bulletins: Sequence[Bulletin]) -> None:
+    whole = {(b.status, b.kind, b.scope): len(b.items) for b in bulletins if b.complete}
+    before = store.current_counts(house.store, list(whole)) if feed.expect.max_drop is not None else {}
+    why = feed.expect.violation(
+        sum(len(b.items) for b in bulletins), ((key[2], n, whole[key]) for key, n in before.items())
+    )
+    if why is not None:
+        raise ExpectationError(
+            why, remedy="compare with the source; if it is right: bousai issues retry <sha256> --accept"
+        )
+
+
+def _ingest(house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: bool) -> Ingested:
+    """One document through parse, normalise and store. Data faults become outcomes, bugs are raised."""
+
+    def refuse(outcome: str, cause: str, remedy: str, issues: list[Issue]) -> Ingested:
+        store.set_outcome(
+            house.store,
+            raw,
+            outcome,
+            house.now(),
+            cause=cause,
+            remedy=remedy,
+            issues=issues,
+            stale=_stale_layers(house, feed),
+        )
+        return Ingested(feed.id, raw.name, raw.sha256, outcome, 0, Changes(), len(issues), cause, remedy)
+
+    try:
+        bulletins, issues, parser = _read(feed, raw, body)
+        if not accept:
+            _check_expectations(house, feed, bulletins)
+    except ParseError as error:
+        issue = Issue(error.code, error.cause, error.remedy, "error", error.position)
+        return refuse("quarantined", error.cause, error.remedy, [issue])
+    except ExpectationError as error:
+        return refuse("held", error.cause, error.remedy, [Issue("held", error.cause, error.remedy, "error")])
+    fatal = next((issue for issue in issues if issue.severity == "error"), None)
+    if fatal is not None and not bulletins:
+        return refuse("quarantined", fatal.cause, fatal.remedy, issues)
+    provenance = Provenance(raw, feed.parser, parser.VERSION)
+    changes = store.apply(house.store, bulletins, provenance, house.now(), issues)
+    outcome = "stored" if changes.any else "unchanged"
+    return Ingested(feed.id, raw.name, raw.sha256, outcome, len(bulletins), changes, len(issues))
+
+
+def ingest_documents(
+    feed_id: str, sha256s: Sequence[str], settings: Settings | None = None, *, accept: bool = False
+) -> dict[str, int]:
+    """Ingest archived documents of a feed in the given order; returns counts (for XCom and tables).
+
+    A quarantined or held document stops no other. `accept`: a person has judged the totals to be right.
+    """
+    done = []
+    with opened(settings) as house:
+        feed = house.catalogue.feed(feed_id)
+        waiting = {document.raw.sha256: document for document in store.documents(house.store, feed.id)}
+        for digest in sha256s:
+            if digest not in waiting:
+                raise UsageError(f"feed {feed_id} has no document {digest}")
+            body = archive.get(house.settings.archive, digest)
+            done.append(_ingest(house, feed, waiting[digest].raw, body, accept=accept))
+    return counts(done)
+
+
+def counts(done: Iterable[Ingested]) -> dict[str, int]:
+    """Totals over documents."""
+    everything = list(done)
+    total = sum((one.changes for one in everything), Changes())
+    return {
+        "documents": len(everything),
+        "bulletins": sum(one.bulletins for one in everything),
+        "opened": total.opened,
+        "changed": total.changed,
+        "closed": total.closed,
+        "unchanged": total.unchanged,
+        "issues": sum(one.issues for one in everything),
+        "stored": sum(one.outcome == "stored" for one in everything),
+        "unchanged_documents": sum(one.outcome == "unchanged" for one in everything),
+        "quarantined": sum(one.outcome == "quarantined" for one in everything),
+        "held": sum(one.outcome == "held" for one in everything),
+    }
+
+
+def ingest_files(
+    feed_id: str,
+    files: Iterable[tuple[str, bytes]],
+    settings: Settings | None = None,
+    *,
+    dated_at: datetime | None = None,
+    accept: bool = False,
+) -> Iterator[Ingested]:
+    """The same from (name, bytes) pairs, as if fetched now: archived first, then ingested, one by one.
+
+    `dated_at` is the time of the content for formats that carry none (default: now).
+    """
+    with opened(settings) as house:
+        feed = house.catalogue.feed(feed_id)
+        for name, body in files:
+            now = house.now()
+            digest = archive.put(house.settings.archive, body)
+            raw = RawDocument(
+                digest, feed.id, f"file:{Path(name).name}", Path(name).name, now, len(body), "actual", dated_at
+            )
+            store.record_document(house.store, raw)
+            yield _ingest(house, feed, raw, body, accept=accept)
+
+
+# ── publish ──────────────────────────────────────────────────────────────────────────────────────────────
+
+_TREES: tuple[tuple[str, Status], ...] = (("", "actual"), ("exercise", "exercise"))
+
+
+def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Write what changed of the given layers (default all) into the public tree and the exercise tree.
+
+    The exercise tree appears with the first exercise item. Returns one dict a layer and tree: layer,
+    status, version, changed, features, path, url.
+    """
+    written: list[dict[str, Any]] = []
+    with opened(settings) as house:
+        chosen = [house.catalogue.layer(i) for i in (layer_ids or house.catalogue.layers)]
+        states = {state.feed: state for state in _feed_states(house)}
+        at = house.now()
+        cursor, known_at = store.log_position(house.store)
+        for tree, status in _TREES:
+            if status == "exercise" and not store.has_status(house.store, status):
+                continue
+            root = house.settings.public / tree
+            borrowed: dict[str, dict[str, bytes]] = {}
+            for layer in chosen:
+                features = _features(house, layer, status, at, None, borrowed)
+                sources = [states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)]
+                done = publish.write_layer(
+                    root,
+                    layer,
+                    features,
+                    status=status,
+                    valid_at=at,
+                    known_at=known_at or at,
+                    published_at=at,
+                    freshness=sources,
+                )
+                store.mark_published(house.store, tree or "public", layer.id, cursor, done.version, at)
+                address = "/".join(part for part in (house.settings.public_url, tree, "layers", layer.id) if part)
+                written.append(
+                    {
+                        "layer": layer.id,
+                        "status": status,
+                        "version": done.version,
+                        "changed": done.changed,
+                        "features": done.count,
+                        "path": str(root / "layers" / layer.id / "latest.geojson"),
+                        "url": f"{address}/latest.geojson",
+                    }
+                )
+            publish.write_index(
+                root,
+                house.catalogue.layers.values(),
+                {layer.id: house.catalogue.feeds_of(layer.kind) for layer in house.catalogue.layers.values()},
+                states,
+                public_url="/".join(part for part in (house.settings.public_url, tree) if part),
+                published_at=at,
+            )
+    return written
+
+
+def _features(
+    house: House,
+    layer: Layer,
+    status: Status,
+    valid_at: datetime,
+    known_at: datetime | None,
+    borrowed: dict[str, dict[str, bytes]],
+    *,
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+) -> publish.FeatureTable:
+    table = store.items(
+        house.store, layer.kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni, bbox=bbox
+    )
+    lender = layer.geometry_from
+    if lender is not None and lender not in borrowed:
+        borrowed[lender] = store.borrowed_geometry(house.store, lender, valid_at, known_at, status)
+    return publish.features(layer, [table], borrowed.get(lender, {}) if lender is not None else {})
+
+
+def layer_bytes(
+    layer_id: str,
+    settings: Settings | None = None,
+    *,
+    valid_at: datetime | None = None,
+    known_at: datetime | None = None,
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+    status: Status = "actual",
+) -> bytes:
+    """One layer as GeoJSON, as it was true at `valid_at` and known at `known_at` (both default now)."""
+    with opened(settings) as house:
+        layer = house.catalogue.layer(layer_id)
+        now = house.now()
+        features = _features(house, layer, status, valid_at or now, known_at, {}, muni=muni, bbox=bbox)
+        states = {state.feed: state for state in _feed_states(house)}
+        return publish.layer_bytes(
+            layer,
+            features,
+            status=status,
+            valid_at=valid_at or now,
+            known_at=known_at or now,
+            freshness=[states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)],
+        )
+
+
+# ── questions ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _feed_states(house: House) -> list[SourceFreshness]:
+    now = house.now()
+    states = []
+    for feed in house.catalogue.feeds.values():
+        contact = store.last_receipt(house.store, feed=feed.id)
+        attempt = store.last_receipt(house.store, feed=feed.id, good=False)
+        newest = store.documents(house.store, feed.id)[-1:]
+        refused = newest[0] if newest and newest[0].outcome in ("held", "quarantined") else None
+        states.append(
+            freshness(
+                feed.id,
+                now=now,
+                every=feed.every,
+                late_after=feed.late_after,
+                dead_after=feed.dead_after,
+                last_contact_at=None if contact is None else contact.requested_at,
+                last_content_at=store.last_bulletin_at(house.store, feed.id),
+                last_error=None if attempt is None or attempt.error is None else attempt.error,
+                held=None if refused is None else f"{refused.raw.name}: {refused.cause}",
+                credit=feed.credit,
+                licence=feed.licence,
+                licence_url=feed.licence_url,
+            )
+        )
+    return states
+
+
+def feed_states(settings: Settings | None = None) -> list[tuple[SourceFreshness, list[str]]]:
+    """Every feed's state, and the layers that are not fresh because of it."""
+    with opened(settings) as house:
+        return [
+            (
+                state,
+                _stale_layers(house, house.catalogue.feeds[state.feed])
+                if state.state in ("late", "dead", "held")
+                else [],
+            )
+            for state in _feed_states(house)
+        ]
+
+
+def history(kind: str, item_id: str, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Every revision of one thing, in the order in which we learned of them."""
+    with opened(settings) as house:
+        return store.history(house.store, kind, item_id)
+
+
+def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
+    """From a published value to the archived bytes.
+
+    `reference` is ``<layer>/<feature id>``, optionally ``#<field>``, or the number of a revision. The answer
+    holds each revision that makes the value now, its document, the address it came from, the position in
+    it, the path of the bytes and that their SHA-256 was checked just now.
+    """
+    with opened(settings) as house:
+        path, _, name = reference.partition("#")
+        if path.isascii() and path.isdigit():
+            one = store.trace(house.store, int(path))
+            found = [] if one is None else [one]
+        else:
+            layer_id, _, item_id = path.partition("/")
+            layer = house.catalogue.layer(layer_id)
+            if name and name not in {f.name for f in layer.fields}:
+                raise UsageError(f"layer {layer_id} has no field {name!r}")
+            now = house.now()
+            found = [
+                revision
+                for revision in store.history(house.store, layer.kind, item_id)
+                if revision["known_to"] is None
+                and (revision["valid_to"] is None or revision["valid_to"] > now)
+                and (not name or name in revision["props"])
+            ]
+            # What has ended is still traceable: the last thing that was true.
+            found = found or store.history(house.store, layer.kind, item_id)[-1:]
+        if not found:
+            raise UsageError(f"nothing is known as {reference!r}", remedy="see: bousai history KIND ITEM")
+        revisions = []
+        for revision in found:
+            body = archive.get(house.settings.archive, revision["sha256"])
+            path_of = archive.path_of(house.settings.archive, revision["sha256"])
+            revisions.append({**revision, "bytes": len(body), "archived_at": path_of, "verified": True})
+        return {"reference": reference, "field": name or None, "revisions": revisions}
+
+
+def open_issues(feed: str | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Open issues with cause, remedy and the layers that are stale because of them."""
+    with opened(settings) as house:
+        if feed is not None:
+            house.catalogue.feed(feed)
+        return store.open_issues(house.store, feed)
+
+
+def retry(sha256_prefix: str, settings: Settings | None = None, *, accept: bool = False) -> list[Ingested]:
+    """Ingest a quarantined or held document again from the archive (after a fix, or a person's word)."""
+    with opened(settings) as house:
+        found = [d for d in store.find_document(house.store, sha256_prefix) if d.outcome in ("quarantined", "held")]
+        if not found:
+            raise UsageError(f"no quarantined or held document {sha256_prefix!r}", remedy="see: bousai issues list")
+        done = []
+        for document in found:
+            feed = house.catalogue.feed(document.raw.feed)
+            body = archive.get(house.settings.archive, document.raw.sha256)
+            one = _ingest(house, feed, document.raw, body, accept=accept)
+            if one.outcome in ("stored", "unchanged"):
+                store.resolve_issues(house.store, document.id)
+            done.append(one)
+        return done
+
+
+def dismiss(sha256_prefix: str, settings: Settings | None = None) -> int:
+    """Close the issues of a quarantined or held document without ingesting it; the bytes stay archived."""
+    with opened(settings) as house:
+        found = [d for d in store.find_document(house.store, sha256_prefix) if d.outcome in ("quarantined", "held")]
+        if not found:
+            raise UsageError(f"no quarantined or held document {sha256_prefix!r}", remedy="see: bousai issues list")
+        for document in found:
+            store.resolve_issues(house.store, document.id, dismissed=True)
+        return len(found)

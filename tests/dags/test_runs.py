@@ -1,0 +1,113 @@
+"""What the DAGs do with what the corridor gives them: the corridor's verbs are replaced, Airflow is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bousai import pipeline
+from bousai.errors import FetchError, ParseError
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow"), pytest.mark.usefixtures("metadata")]
+
+FEED = "jma_quake"
+HASHES = ["a" * 64, "b" * 64]
+COUNTS = dict.fromkeys(("bulletins", "opened", "changed", "closed", "unchanged", "issues", "held"), 0)
+
+
+@pytest.fixture
+def play(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, dict[str, str], list[Any]]]:
+    """Run feed__jma_quake with these verbs; gives the run's state, the tasks' states and the calls made."""
+
+    def run(fetch: Callable[[], Any], ingest: Callable[[], Any]) -> tuple[str, dict[str, str], list[Any]]:
+        calls: list[Any] = []
+
+        def fetch_feed(feed_id: str) -> Any:
+            calls.append(("fetch", feed_id))
+            return fetch()
+
+        def ingest_documents(feed_id: str, sha256s: list[str]) -> Any:
+            calls.append(("ingest", feed_id, sha256s))
+            return ingest()
+
+        monkeypatch.setattr(pipeline, "fetch_feed", fetch_feed)
+        monkeypatch.setattr(pipeline, "ingest_documents", ingest_documents)
+        dag = bag.dags[f"feed__{FEED}"]
+        for task in dag.tasks:
+            monkeypatch.setattr(task, "retry_delay", timedelta(0))
+        dag_run = dag.test()
+        return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}, calls
+
+    return run
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    def call() -> Any:
+        raise error
+
+    return call
+
+
+def events() -> int:
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session() as session:
+        return session.scalar(select(func.count()).select_from(AssetEvent))
+
+
+def test_new_documents_are_ingested_and_wake_the_outputs(play: Any) -> None:
+    before = events()
+    state, tasks, calls = play(lambda: HASHES, lambda: {**COUNTS, "documents": 2, "quarantined": 0})
+    assert (state, tasks) == ("success", {"fetch": "success", "ingest": "success", "done": "success"})
+    assert calls == [("fetch", FEED), ("ingest", FEED, HASHES)]
+    assert events() == before + 1
+
+
+def test_nothing_new_wakes_nobody(play: Any) -> None:
+    before = events()
+    state, tasks, _ = play(list, lambda: {**COUNTS, "documents": 0, "quarantined": 0})
+    assert (state, tasks["done"]) == ("success", "skipped")
+    assert events() == before
+
+
+def test_a_quarantined_document_is_no_failure(play: Any) -> None:
+    state, _, _ = play(lambda: HASHES, lambda: {**COUNTS, "documents": 2, "quarantined": 2, "issues": 2})
+    assert state == "success"
+
+
+def test_what_may_pass_is_retried(play: Any) -> None:
+    answers = iter([raising(FetchError("no route", code="network")), lambda: HASHES])
+    state, _, calls = play(lambda: next(answers)(), lambda: {**COUNTS, "documents": 2, "quarantined": 0})
+    assert state == "success"
+    assert [call[0] for call in calls] == ["fetch", "fetch", "ingest"]
+
+
+def test_an_outage_ends_the_run_after_three_tries(play: Any) -> None:
+    state, tasks, calls = play(raising(FetchError("no route", code="network")), dict)
+    assert (state, tasks["fetch"], len(calls)) == ("failed", "failed", 3)
+
+
+@pytest.mark.parametrize("error", [ParseError("not XML", code="not_xml"), KeyError("a bug")], ids=["data", "bug"])
+def test_a_fault_that_stays_is_not_retried(play: Any, error: Exception) -> None:
+    before = events()
+    state, tasks, calls = play(lambda: HASHES, raising(error))
+    assert (state, tasks["ingest"], tasks["done"]) == ("failed", "failed", "upstream_failed")
+    assert [call[0] for call in calls] == ["fetch", "ingest"]
+    assert events() == before
+
+
+def test_outputs_publish_every_layer(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = {"layer": "earthquake", "status": "actual", "version": "1", "changed": True, "features": 3, "path": "x"}
+    monkeypatch.setattr(pipeline, "publish_layers", lambda: [line])
+    dag_run = bag.dags["outputs"].test()
+    assert dag_run.state == "success"
+    (publish,) = dag_run.get_task_instances()
+    assert publish.xcom_pull(task_ids="publish") == [line]
