@@ -23,6 +23,7 @@ from typing import Any
 from bousai.errors import BousaiError
 
 PROJECT = Path(__file__).resolve().parents[1]
+EXERCISES = PROJECT / "exercises"
 COUNTS = ("documents", "bulletins", "opened", "changed", "closed", "issues", "quarantined", "held")
 
 
@@ -55,6 +56,14 @@ def clear(into: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def recording(folder: Path | None) -> tuple[Path, Path]:
+    """The manifest (which file belongs to which feed, in time order) and the folder of its files."""
+    if folder is None:
+        return EXERCISES / "kunren.yml", EXERCISES / "kunren"
+    own = folder / "manifest.yml"
+    return (own if own.is_file() else EXERCISES / "realdata.yml"), folder.absolute()
 
 
 def airflow_metadata(home: Path) -> None:
@@ -208,7 +217,7 @@ def main() -> int:
     clear(into)
     environment(into)
     with terminal(log) as say:
-        print(f"bousai demo: {title(options.data)}", file=say)
+        print(f"bousai demo: {f'the files of {options.data}' if options.data else 'an exercise (訓練)'}", file=say)
         try:
             summary, failures = job(options.data, into, say)
         except BousaiError as error:

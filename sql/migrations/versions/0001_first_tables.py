@@ -130,7 +130,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_by IS NOT NULL"),
         postgresql_where=sa.text("closed_by IS NOT NULL"),
     )
-    op.create_index("revision_item", "revision", ["item_id"], unique=False)
+    op.create_index("revision_item", "revision", ["scope_id", "item_id"], unique=False)
     op.create_index(
         "revision_retired",
         "revision",
@@ -139,7 +139,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("retired_by IS NOT NULL"),
         postgresql_where=sa.text("retired_by IS NOT NULL"),
     )
-    op.create_index("revision_scope", "revision", ["scope_id"], unique=False)
     op.create_table(
         "scope",
         sa.Column("id", big, autoincrement=False, nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,10 @@ def _sqlite_connect(connection: sqlite3.Connection, _: object) -> None:
     # Transactions are begun by `_sqlite_begin`; the driver must not begin its own.
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute("PRAGMA page_size=8192")  # heeded when the file is made
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA wal_autocheckpoint=8192")  # 64 MB: a national list is committed without a checkpoint
     cursor.execute("PRAGMA foreign_keys=OFF")  # ids are given out by the only writer
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.execute("PRAGMA cache_size=-65536")
@@ -138,16 +140,16 @@ def insert_revisions(connection: Connection, rows: RevisionRows) -> None:
         return column if picked is None else [column[n] for n in picked]
 
     n = len(rows.ids)
-    props = c.all_props() if picked is None else c.props(picked)
+    props = c.props(picked)
     geometry = pick(c.geometry)
     expires = repeat(None, n) if c.expires_at is None else pick(c.expires_at)
     ids, item_ids, munis, positions = rows.ids.tolist(), pick(c.item_id), pick(c.muni_code), pick(c.position)
     entries = range(n) if picked is None else picked
-    digests = [c.digests[k * DIGEST : (k + 1) * DIGEST] for k in entries]
+    digests = (c.digests[k * DIGEST : (k + 1) * DIGEST] for k in entries)
     raw = connection.connection.driver_connection
     assert raw is not None
     if is_sqlite(connection):
-        blobs = [None if wkb is None else _GPKG_HEADER + wkb for wkb in geometry]
+        blobs = (None if wkb is None else _GPKG_HEADER + wkb for wkb in geometry)
         # CAST spares decoding JSON bytes to text and encoding them again.
         raw.executemany(
             "INSERT INTO revision (id, scope_id, item_id, hash, muni_code, props, geom, expires_at, position,"
@@ -157,10 +159,23 @@ def insert_revisions(connection: Connection, rows: RevisionRows) -> None:
         )
         kept = [k for k, wkb in enumerate(geometry) if wkb is not None]
         if kept:
-            boxes = shapely.bounds(shapely.from_wkb(np.array([geometry[k] for k in kept], dtype=object)))
+            boxes = _boxes([wkb for wkb in geometry if wkb is not None])
             rtree.insert(raw, "rtree_revision_geom", rows.ids[kept], boxes)
         return
     _copy_revisions(connection, rows, ids, item_ids, digests, munis, props, geometry, expires, positions)
+
+
+_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("xy", "<f8", (2,))])
+
+
+def _boxes(wkb: Sequence[bytes]) -> rtree.Boxes:
+    """minx, miny, maxx, maxy of each; points are read without making geometries of them."""
+    if all(len(one) == _POINT.itemsize for one in wkb):
+        points = np.frombuffer(b"".join(wkb), dtype=_POINT)
+        if (points["order"] == 1).all() and (points["type"] == 1).all():
+            return np.hstack([points["xy"], points["xy"]])
+    boxes: rtree.Boxes = shapely.bounds(shapely.from_wkb(np.array(wkb, dtype=object)))
+    return boxes
 
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -173,8 +188,8 @@ def _int8(value: int | None) -> bytes:
     return _NULL if value is None else b"\x00\x00\x00\x08" + value.to_bytes(8, "big", signed=True)
 
 
-def _sized(value: bytes | None) -> bytes:
-    return _NULL if value is None else len(value).to_bytes(4, "big") + value
+def _size(n: int) -> bytes:
+    return n.to_bytes(4, "big")
 
 
 def _copy_revisions(
@@ -193,44 +208,56 @@ def _copy_revisions(
     retired = rows.by if rows.born_dead else None
     scope = _int8(rows.scope_id)
     tail = b"".join(_int8(v) for v in (rows.valid_from, None, rows.by, rows.by, None, retired))
-    fields = (15).to_bytes(2, "big")
-    known = {code: _NULL if code is None else _sized(code.encode()) for code in set(munis)}
+    fields = (15).to_bytes(2, "big") + _size(8)
+    known = {code: _NULL if code is None else _size(len(code)) + code.encode() for code in set(munis)}
     # EWKB: the SRID flag and number stand between the type and the coordinates.
-    encoded = [
+    encoded = (
         b"".join(
             (
                 fields,
-                b"\x00\x00\x00\x08",
                 i.to_bytes(8, "big"),
                 scope,
-                _sized(item.encode()),
+                len(item).to_bytes(4, "big"),
+                item,
                 b"\x00\x00\x00\x10",
                 digest,
                 known[muni],
-                _sized(text),
-                _NULL if wkb is None else _sized(b"%b\x20\xe6\x10\x00\x00%b" % (wkb[:4], wkb[5:])),
-                _int8(expiry),
-                _sized(position.encode()),
+                len(text).to_bytes(4, "big"),
+                text,
+                _NULL if wkb is None else b"%b%b\x20\xe6\x10\x00\x00%b" % (_size(len(wkb) + 4), wkb[:4], wkb[5:]),
+                _NULL if expiry is None else _int8(expiry),
+                len(position).to_bytes(4, "big"),
+                position,
                 tail,
             )
         )
         for i, item, digest, muni, text, wkb, expiry, position in zip(
-            ids, item_ids, digests, munis, props, geometry, expires, positions, strict=True
+            ids,
+            map(str.encode, item_ids),
+            digests,
+            munis,
+            props,
+            geometry,
+            expires,
+            map(str.encode, positions),
+            strict=True,
         )
-    ]
-    rebuild = len(encoded) >= _BULK and _few_revisions(connection, len(encoded))
+    )
+    n = len(rows.ids)
+    rebuild = n >= _BULK and _few_revisions(connection, n)
     if rebuild:
-        # A GiST index that is built over all rows at once is sorted first; it costs a fifth of growing one.
-        connection.exec_driver_sql("DROP INDEX revision_geom")
+        # An index that is built over all rows at once is sorted first; GiST so costs a fifth of growing one.
+        connection.exec_driver_sql("DROP INDEX revision_geom, revision_item")
     raw = connection.connection.driver_connection
     assert raw is not None
     with raw.cursor() as cursor, cursor.copy("COPY revision FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_COPY_HEADER)
-        for start in range(0, len(encoded), 1000):
-            copy.write(b"".join(encoded[start : start + 1000]))
+        while chunk := b"".join(islice(encoded, 1000)):
+            copy.write(chunk)
         copy.write(_COPY_END)
     if rebuild:
         connection.exec_driver_sql("CREATE INDEX revision_geom ON revision USING gist (geom)")
+        connection.exec_driver_sql("CREATE INDEX revision_item ON revision (scope_id, item_id)")
 
 
 def _few_revisions(connection: Connection, than: int) -> bool:

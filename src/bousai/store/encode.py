@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
@@ -64,17 +64,14 @@ class Content:
         """Hash of entry `n`."""
         return self.digests[n * DIGEST : (n + 1) * DIGEST]
 
-    def props(self, entries: Iterable[int]) -> list[bytes]:
-        """JSON objects with sorted keys of some entries."""
-        names, columns = self.names, self.columns
-        return [orjson.dumps({name: column[n] for name, column in zip(names, columns, strict=True)}) for n in entries]
-
-    def all_props(self) -> list[bytes]:
-        """JSON objects with sorted keys of all entries."""
-        names = self.names
+    def props(self, entries: Iterable[int] | None) -> Iterator[bytes]:
+        """JSON objects with sorted keys of some entries (None: all), made one by one."""
+        names, columns, dumps = self.names, self.columns, orjson.dumps
+        if entries is not None:
+            return (dumps({name: column[n] for name, column in zip(names, columns, strict=True)}) for n in entries)
         if not names:
-            return [b"{}"] * len(self)
-        return [orjson.dumps(dict(zip(names, row, strict=False))) for row in zip(*self.columns, strict=True)]
+            return repeat(b"{}", len(self))
+        return (dumps(dict(zip(names, row, strict=False))) for row in zip(*columns, strict=True))
 
 
 def content_of(bulletin: Bulletin) -> Content:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 _CELLS = 51  # RTREE_MAXCELLS: the most that a node of two-dimensional 32-bit cells holds
 _CELL = np.dtype([("id", ">i8"), ("box", ">f4", (4,))])  # box: minx, maxx, miny, maxy
 _NODE_BYTES = 4 + _CELLS * _CELL.itemsize
+_FILL = 40  # cells in a packed node: room for what is inserted later, without a split at once
 _BULK = 10_000
 
 Boxes = npt.NDArray[np.float64]
@@ -44,9 +45,9 @@ def _rebuild(connection: sqlite3.Connection, table: str, ids: npt.NDArray[np.int
     depth = 0
     while len(level) > _CELLS:
         level = _tile(level)
-        starts = np.arange(0, len(level), _CELLS)
+        starts = np.arange(0, len(level), _FILL)
         numbers = np.arange(next_node, next_node + len(starts))
-        owners = np.repeat(numbers, _CELLS)[: len(level)]
+        owners = np.repeat(numbers, _FILL)[: len(level)]
         _write_nodes(connection, table, level, starts, numbers)
         _write_owners(connection, table, level, owners, leaf=depth == 0)
         parents = np.empty(len(starts), dtype=_CELL)
@@ -58,7 +59,7 @@ def _rebuild(connection: sqlite3.Connection, table: str, ids: npt.NDArray[np.int
         level = parents
         depth += 1
     _write_owners(connection, table, level, np.ones(len(level), dtype=np.int64), leaf=depth == 0)
-    _write_nodes(connection, table, level, np.array([0]), np.array([1]), depth)
+    _write_nodes(connection, table, level, np.array([0]), np.array([1]), depth, _CELLS)
 
 
 def _outward(boxes: Boxes) -> npt.NDArray[np.float32]:
@@ -72,11 +73,11 @@ def _outward(boxes: Boxes) -> npt.NDArray[np.float32]:
 
 
 def _tile(level: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-    """Order cells so that each run of 51 lies close together: vertical slices, each from south to north."""
+    """Order cells so that each run of 40 lies close together: vertical slices, each from south to north."""
     box = level["box"].astype(float)
     x, y = box[:, 0] + box[:, 1], box[:, 2] + box[:, 3]
-    leaves = -(-len(level) // _CELLS)
-    per_slice = _CELLS * int(np.ceil(np.sqrt(leaves)))
+    leaves = -(-len(level) // _FILL)
+    per_slice = _FILL * int(np.ceil(np.sqrt(leaves)))
     by_x = np.argsort(x, kind="stable")
     slice_of = np.empty(len(level), dtype=np.int64)
     slice_of[by_x] = np.arange(len(level)) // per_slice
@@ -90,10 +91,11 @@ def _write_nodes(
     starts: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int64],
     depth: int = 0,
+    per_node: int = _FILL,
 ) -> None:
     rows = []
     for number, start in zip(numbers.tolist(), starts.tolist(), strict=True):
-        cells = level[start : start + _CELLS]
+        cells = level[start : start + per_node]
         head = depth.to_bytes(2, "big") + len(cells).to_bytes(2, "big")
         rows.append((number, (head + cells.tobytes()).ljust(_NODE_BYTES, b"\0")))
     connection.executemany(f'INSERT INTO "{table}_node" (nodeno, data) VALUES (?, ?)', rows)

@@ -120,8 +120,7 @@ revision = Table(
     Column("closed_by", Big),
     Column("retired_by", Big),
 )
-Index("revision_item", revision.c.item_id)
-Index("revision_scope", revision.c.scope_id)
+Index("revision_item", revision.c.scope_id, revision.c.item_id)
 _closed = sa.text("closed_by IS NOT NULL")
 Index("revision_closed", revision.c.closed_by, sqlite_where=_closed, postgresql_where=_closed)
 _retired = sa.text("retired_by IS NOT NULL")
