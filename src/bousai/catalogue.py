@@ -57,10 +57,13 @@ class Expect(_Strict):
             return f"the document lists {total} items, expected at least {self.min_items}"
         if self.max_drop is None:
             return None
-        worst = max(((1 - after / before, scope, before, after) for scope, before, after in scopes if before), default=None)
+        worst = max(
+            ((1 - after / before, scope, before, after) for scope, before, after in scopes if before), default=None
+        )
         if worst is not None and worst[0] > self.max_drop:
             drop, scope, before, after = worst
-            return f"{scope} would shrink from {before} to {after} items (by {drop:.0%}, at most {self.max_drop:.0%} is expected)"
+            allowed = f"at most {self.max_drop:.0%} is expected"
+            return f"{scope} would shrink from {before} to {after} items (by {drop:.0%}, {allowed})"
         return None
 
 

@@ -32,12 +32,19 @@ class BousaiError(Exception):
 
 
 class FetchError(BousaiError):
-    """The source could not be read. ``code`` is a short stable word for receipts and tests."""
+    """The source could not be read.
 
-    def __init__(self, cause: str, *, code: str, remedy: str = "", transient: bool = True) -> None:
+    ``code`` is a short stable word for receipts and tests; ``transient`` says that asking again may help, not
+    before ``retry_after`` seconds where the source asked for that.
+    """
+
+    def __init__(
+        self, cause: str, *, code: str, remedy: str = "", transient: bool = True, retry_after: float | None = None
+    ) -> None:
         super().__init__(cause, remedy=remedy)
         self.code = code
         self.transient = transient
+        self.retry_after = retry_after
 
 
 class ArchiveError(BousaiError):

@@ -75,8 +75,14 @@ class _Ledger:
 
     house: House
 
-    def last_good(self, url: str) -> Receipt | None:
-        return store.last_receipt(self.house.store, url=url)
+    def last_good(self, url: str, feed: str | None = None) -> Receipt | None:
+        return store.last_receipt(self.house.store, url=url, feed=feed, spared=feed is not None)
+
+    def good_times(self, url: str, feed: str, since: datetime) -> list[datetime]:
+        return store.good_times(self.house.store, url, feed, since)
+
+    def failed(self, feed: str, since: datetime) -> list[Receipt]:
+        return store.failed_receipts(self.house.store, feed, since)
 
     def body(self, digest: str) -> bytes:
         return archive.get(self.house.settings.archive, digest)
@@ -103,9 +109,10 @@ def fetch_feed(feed_id: str, settings: Settings | None = None) -> list[str]:
                 continue
             if found.body is not None:
                 archive.put(house.settings.archive, found.body)
-            store.record_receipt(house.store, found.receipt)
+            # The document first: a crash in between asks once more, the other way round it would be lost.
             if found.document is not None:
                 store.record_document(house.store, found.document)
+            store.record_receipt(house.store, found.receipt)
         return [document.raw.sha256 for document in store.pending_documents(house.store, feed.id)]
 
 
@@ -365,7 +372,7 @@ def _feed_states(house: House) -> list[SourceFreshness]:
     now = house.now()
     states = []
     for feed in house.catalogue.feeds.values():
-        contact = store.last_receipt(house.store, feed=feed.id)
+        contact = store.last_receipt(house.store, feed=feed.id, spared=True)
         attempt = store.last_receipt(house.store, feed=feed.id, good=False)
         newest = store.documents(house.store, feed.id)[-1:]
         refused = newest[0] if newest and newest[0].outcome in ("held", "quarantined") else None

@@ -35,7 +35,8 @@ def put(root: str, body: bytes) -> str:
             files.pipe_file(path, body)  # an object store shows an object whole or not at all
     except OSError as error:
         raise ArchiveError(
-            f"cannot keep {path}: {error.strerror or error}", remedy="free space or mend the permissions, then try again"
+            f"cannot keep {path}: {error.strerror or error}",
+            remedy="free space or mend the permissions, then try again",
         ) from error
     return digest
 

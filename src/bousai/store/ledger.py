@@ -240,24 +240,52 @@ def record_receipt(store: Store, receipt: Receipt) -> None:
 _GOOD = ("new", "not_modified", "known")
 
 
+def _receipts(store: Store, query: sa.Select[Any]) -> list[Receipt]:
+    with store.engine.connect() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(query)]
+    return [
+        Receipt(**{k: v for k, v in row.items() if k != "id"} | {"requested_at": moment(row["requested_at"])})
+        for row in rows
+    ]
+
+
 def last_receipt(
-    store: Store, *, url: str | None = None, feed: str | None = None, good: bool = True
+    store: Store, *, url: str | None = None, feed: str | None = None, good: bool = True, spared: bool = False
 ) -> Receipt | None:
-    """The newest receipt of an address or a feed; `good` leaves out errors and polls that were skipped."""
+    """The newest receipt of an address or a feed.
+
+    `good` leaves out errors; `spared` counts polls that were skipped because the address had just been read.
+    """
     t = schema.receipt
     query = sa.select(t).order_by(t.c.requested_at.desc(), t.c.id.desc()).limit(1)
     if url is not None:
         query = query.where(t.c.url == url)
     if feed is not None:
         query = query.where(t.c.feed == feed)
-    query = query.where(t.c.outcome.in_(_GOOD) if good else t.c.outcome != "skipped")
+    wanted = [*(_GOOD if good else (*_GOOD, "error")), *(["skipped"] if spared else [])]
+    return next(iter(_receipts(store, query.where(t.c.outcome.in_(wanted)))), None)
+
+
+def good_times(store: Store, url: str, feed: str, since: datetime) -> list[datetime]:
+    """When a feed has read an address since then (spared polls count), in order."""
+    t = schema.receipt
+    query = (
+        sa.select(t.c.requested_at)
+        .where(t.c.url == url, t.c.feed == feed, t.c.requested_at >= instant(since))
+        .where(t.c.outcome.in_([*_GOOD, "skipped"]))
+        .order_by(t.c.requested_at)
+    )
     with store.engine.connect() as connection:
-        row = connection.execute(query).first()
-    if row is None:
-        return None
-    values = dict(row._mapping)
-    del values["id"]
-    return Receipt(**{**values, "requested_at": moment(row.requested_at)})
+        return [moment(at) for at in connection.execute(query).scalars()]
+
+
+def failed_receipts(store: Store, feed: str, since: datetime) -> list[Receipt]:
+    """The newest attempt at every address that a feed has asked since then without ever an answer, oldest first."""
+    t, u = schema.receipt, schema.receipt.alias()
+    asked = sa.and_(t.c.feed == feed, t.c.requested_at >= instant(since), t.c.outcome == "error")
+    answered = sa.exists().where(u.c.url == t.c.url, u.c.outcome.in_(_GOOD))
+    newest = sa.select(sa.func.max(t.c.id)).where(asked, ~answered).group_by(t.c.url)
+    return _receipts(store, sa.select(t).where(t.c.id.in_(newest)).order_by(t.c.id))
 
 
 def open_issues(store: Store, feed: str | None = None) -> list[dict[str, Any]]:

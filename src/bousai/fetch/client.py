@@ -1,0 +1,314 @@
+"""One GET, guarded: only https to named hosts on public addresses, a total deadline, a cap on decoded bytes.
+
+Why each guard: an index may point anywhere (SSRF), a name may resolve to the machine itself, a server may send
+one byte a second or a small body that unpacks to gigabytes. Limits hold for the whole exchange, redirects included.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import create_connection
+
+from bousai import __version__
+from bousai.errors import FetchError
+
+USER_AGENT = f"bousai/{__version__} (open disaster-information platform)"
+_REDIRECTS = 3
+_CHUNK = 16 * 1024  # compressed bytes at a time: deflate grows at most 1032-fold, so the overshoot stays small
+_CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An address, and the validators of the answer that we hold (conditional request, RFC 9110 section 13)."""
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 200 with its whole body, or a 304 with None. `taint` is what a playback server says of the document."""
+
+    http_status: int
+    body: bytes | None
+    etag: str | None
+    last_modified: str | None
+    taint: str | None
+
+
+class Client:
+    """Connections to the `hosts` of one feed, kept open between requests; close it (or use ``with``).
+
+    `deadline` seconds for one exchange from first to last byte; `max_bytes` after decoding. With `playback`
+    (``http://127.0.0.1:port``) every request goes to that local server, as ``<playback>/<host>/<path>``.
+    """
+
+    def __init__(self, hosts: Sequence[str], *, deadline: float, max_bytes: int, playback: str | None = None) -> None:
+        self._hosts = frozenset(hosts)
+        self._deadline = deadline
+        self._max_bytes = max_bytes
+        self._playback = playback
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "*/*"})
+        self._session.trust_env = playback is None  # a proxy of the office applies, but not to our own machine
+        self._session.mount("https://", _Adapter())
+        self._session.mount("http://", _Adapter())
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def get(self, question: Question) -> Answer:
+        """Ask once. Raises `FetchError`, whose code is one of: refused_address, too_many_redirects, http_<status>,
+        deadline, too_large, truncated, connection, tls."""
+        end = time.monotonic() + self._deadline
+        headers = {}
+        if question.etag:
+            headers["If-None-Match"] = question.etag
+        if question.last_modified:
+            headers["If-Modified-Since"] = question.last_modified
+        url = question.url
+        for _ in range(_REDIRECTS + 1):
+            with self._exchange(url, headers, end) as response:
+                if response.is_redirect:
+                    url = urljoin(url, response.headers["Location"])
+                    continue
+                return self._read(response, url, end)
+        raise FetchError(
+            f"{question.url}: more than {_REDIRECTS} redirects",
+            code="too_many_redirects",
+            remedy="look up the new address of the source",
+            transient=False,
+        )
+
+    @contextmanager
+    def _exchange(self, url: str, headers: dict[str, str], end: float) -> Iterator[requests.Response]:
+        """Send a request and yield its response; whatever the network does until the body is read is a FetchError."""
+        target = self._target(url)
+        left = end - time.monotonic()
+        with _Watch(left) as watch:
+            try:
+                with self._session.get(
+                    target,
+                    headers=headers,
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=(max(0.1, min(_CONNECT_SECONDS, left)), max(0.1, left)),
+                ) as response:
+                    yield response
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._failure(url, error, expired=watch.expired) from error
+
+    def _failure(self, url: str, error: Exception, *, expired: bool) -> FetchError:
+        if expired or isinstance(error, (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)):
+            return FetchError(
+                f"{url}: no whole answer within {self._deadline:g} s",
+                code="deadline",
+                remedy="the source or the line is slow; it is asked again",
+            )
+        refused = _refusal(error)
+        if refused is not None:
+            return refused
+        if isinstance(error, requests.exceptions.SSLError):
+            code, remedy = "tls", "check this machine's clock and certificates; never switch the check off"
+        elif isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError)):
+            code, remedy = "truncated", "the connection broke in the middle; it is asked again"
+        else:
+            code, remedy = "connection", "check the network of this machine, then the source"
+        return FetchError(f"{url}: {_brief(error)}", code=code, remedy=remedy)
+
+    def _target(self, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise _refused(url, "not an address") from None
+        if parts.scheme != "https":
+            raise _refused(url, "not https")
+        if parts.username is not None or parts.password is not None or port not in (None, 443):
+            raise _refused(url, "a user, password or port in the address")
+        if parts.hostname not in self._hosts:
+            raise _refused(url, f"host {parts.hostname!r} is not among {', '.join(sorted(self._hosts))}")
+        if self._playback is None:
+            return url
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{self._playback}/{parts.hostname}{parts.path}{query}"
+
+    def _read(self, response: requests.Response, url: str, end: float) -> Answer:
+        status = response.status_code
+        got = response.headers.get
+        if status == 304:
+            return Answer(304, None, got("ETag"), got("Last-Modified"), got("Bousai-Status"))
+        if status != 200:
+            transient = status >= 500 or status in (408, 425, 429)
+            raise FetchError(
+                f"{url}: HTTP {status}",
+                code=f"http_{status}",
+                remedy="it is asked again" if transient else "look up the new address of the source",
+                transient=transient,
+                retry_after=_retry_after(got("Retry-After")),
+            )
+        body = bytearray()
+        for chunk in response.raw.stream(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise FetchError(
+                    f"{url}: more than {self._max_bytes} bytes when decoded",
+                    code="too_large",
+                    remedy="if the source has really grown, raise max_bytes of the feed",
+                    transient=False,
+                )
+            if time.monotonic() > end:
+                raise TimeoutError
+        return Answer(200, bytes(body), got("ETag"), got("Last-Modified"), got("Bousai-Status"))
+
+
+def _refused(url: str, why: str) -> FetchError:
+    return FetchError(
+        f"{url[:200]}: refused: {why}",
+        code="refused_address",
+        remedy="nothing was asked; if the source has moved, change hosts of the feed",
+        transient=False,
+    )
+
+
+def _retry_after(text: str | None) -> float | None:
+    return float(text) if text is not None and re.fullmatch(r"\d{1,5}", text) else None
+
+
+def _brief(error: Exception) -> str:
+    text = re.sub(r"<[^>]* at 0x[0-9a-f]+>:? ?", "", str(error))
+    return " ".join(text.split())[:300] or type(error).__name__
+
+
+def _refusal(error: BaseException | None) -> FetchError | None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, FetchError):
+            return error
+        seen.add(id(error))
+        inner = next((a for a in error.args if isinstance(a, BaseException)), None)
+        error = getattr(error, "reason", None) or inner or error.__cause__ or error.__context__
+    return None
+
+
+class _Watch:
+    """Ends an exchange at its deadline, wherever it stands: time-outs of a socket count from the last byte.
+
+    The connections of this thread that are open, or are opened meanwhile, are shut down.
+    """
+
+    _current = threading.local()
+
+    def __init__(self, seconds: float) -> None:
+        self.expired = False
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(max(0.0, seconds), self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watch:
+        _Watch._current.watch = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        _Watch._current.watch = None
+
+    @classmethod
+    def over(cls, sock: socket.socket) -> None:
+        """Put a connection under the watch of this thread's exchange."""
+        watch: _Watch | None = getattr(cls._current, "watch", None)
+        if watch is not None:
+            watch._sockets.append(sock)
+
+    def _expire(self) -> None:
+        self.expired = True
+        for sock in self._sockets:
+            with suppress(OSError):  # it ended by itself
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Guarded:
+    """A connection that a `_Watch` can end; `_guard` shares the socket and outlives its wrapping in TLS."""
+
+    _guard: socket.socket | None = None
+    host: str
+    port: int
+    timeout: Any
+    socket_options: Any
+
+    def _new_conn(self) -> socket.socket:
+        sock = create_connection((self._address(), self.port), self.timeout, socket_options=self.socket_options)
+        self._guard = sock.dup()
+        _Watch.over(self._guard)
+        return sock
+
+    def _address(self) -> str:
+        return self.host
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self._guard is not None:
+            _Watch.over(self._guard)
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def close(self) -> None:
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+        super().close()  # type: ignore[misc]
+
+
+class _LocalConnection(_Guarded, HTTPConnection):
+    """Plain HTTP: to the playback server on this machine."""
+
+
+class _PublicConnection(_Guarded, HTTPSConnection):
+    """TLS to a public address: the name is resolved once, checked, and that very address is used (no rebinding)."""
+
+    def _address(self) -> str:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)}
+        for text in sorted(found):
+            ip = ipaddress.ip_address(text.partition("%")[0])
+            ip = getattr(ip, "ipv4_mapped", None) or ip
+            if not ip.is_global or ip.is_multicast:
+                raise _refused(f"https://{self.host}", f"it resolves to {text}, which is not a public address")
+        # IPv4 first: many offices have IPv6 names and no IPv6 route
+        return min(found, key=lambda text: (":" in text, text))
+
+
+class _LocalPool(HTTPConnectionPool):
+    ConnectionCls = _LocalConnection
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _LocalPool, "https": _PublicPool}
