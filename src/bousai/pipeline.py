@@ -287,7 +287,6 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
                 sources = [states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)]
                 done = publish.write_layer(
                     root,
-                    layer,
                     features,
                     status=status,
                     valid_at=at,
@@ -313,6 +312,7 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
                 house.catalogue.layers.values(),
                 {layer.id: house.catalogue.feeds_of(layer.kind) for layer in house.catalogue.layers.values()},
                 states,
+                status=status,
                 public_url="/".join(part for part in (house.settings.public_url, tree) if part),
                 published_at=at,
             )
@@ -358,9 +358,9 @@ def layer_bytes(
         return publish.layer_bytes(
             layer,
             features,
-            status=status,
             valid_at=valid_at or now,
             known_at=known_at or now,
+            published_at=now,
             freshness=[states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)],
         )
 

@@ -38,7 +38,7 @@ class Item:
     `props` hold the layer's own fields (config/layers), JSON values only, absent = None.
     `geometry` is WKB, lon/lat, EPSG:4326. `muni_code` is the 5-digit JIS X 0402 code or None.
     `ended` says the source states that the thing no longer holds (解除).
-    `valid_to` is the end that the source itself gives, UTC after normalise.
+    `valid_to` is the end that the source itself gives, aware.
     `position` says where in the document this stands, for `bousai trace`.
     """
 
@@ -122,7 +122,7 @@ class Bulletin:
     `scope`           text key of what is spoken about, e.g. ``jma/weather_warning/heavy_rain/450000``.
     `complete`        True: this is the source's whole statement for the scope at `issued_at`, so an item
                       it does not list no longer holds. Only where the format promises it.
-    `issued_at`       発表時刻, aware; UTC after normalise. None from a parser whose format carries no time:
+    `issued_at`       発表時刻, aware, with the source's offset. None from a parser whose format carries no time:
                       normalise then takes the document's own time (Last-Modified, else when we saw it).
     `sent_at`         電文の送信時刻 (JMA Control/DateTime), a tie-breaker after `issued_at`.
     `serial`          情報番号 where the source numbers its reports, digits as text.
@@ -144,6 +144,10 @@ class Bulletin:
     source_event_id: str = ""
     bulletin_type: str = ""
     valid_to: datetime | None = None
+
+    def with_status(self, status: Status) -> Bulletin:
+        """The same statement as an exercise or a test."""
+        return replace(self, status=status)
 
     def with_items(self, items: ItemTable) -> Bulletin:
         """The same statement with other items (used by normalise)."""

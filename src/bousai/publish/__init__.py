@@ -1,1 +1,14 @@
-"""Signpost to be written with the room."""
+"""Tables of items → the public files and their index.
+
+In: `RevisionTable`s, a `Layer`, the state of its sources. Out: GeoJSON and its companions in a tree of files that any
+web server can serve. May use: `formats`, `vocab`, `model`, `errors`. Never: queries; shows a property that the layer
+does not name (deny by default); puts an exercise among what is actual; leaves a half-written file under its name.
+`features` makes features of items, `geojson` writes them as text, `tree` keeps the files.
+Add here: one module per output format. Tests: tests/publish.
+"""
+
+from bousai.publish.features import FeatureTable, features
+from bousai.publish.geojson import layer_bytes
+from bousai.publish.tree import Published, write_index, write_layer
+
+__all__ = ["FeatureTable", "Published", "features", "layer_bytes", "write_index", "write_layer"]

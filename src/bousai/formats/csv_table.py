@@ -1,0 +1,96 @@
+"""Tables as comma-separated text (RFC 4180), in the encodings that Japanese offices use.
+
+UTF-8 with or without byte order mark, or CP932 (Windows-31J, which is what "Shift_JIS" means in practice).
+Decoding is strict: a byte that does not fit is an error, never a replacement character. Cells are text; nothing
+is guessed of numbers or dates, so a leading zero survives.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from unicodedata import normalize
+
+from bousai.errors import ParseError
+
+_AGAIN = "fetch the original bytes again from the publisher"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`columns` by header (NFC, trimmed), all of one length; `lines` gives the number of the line of each row."""
+
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def read(body: bytes) -> Table:
+    """A table with one header line. Blank lines are left out.
+
+    Raises `ParseError`: ``empty``, ``html_instead_of_csv``, ``wrong_encoding``, ``not_csv``, ``duplicate_header``,
+    ``ragged`` (a row with more or fewer cells than the header: cut off, or a broken quotation).
+    """
+    text = decode(body)
+    start = text[:512].lstrip().lower()
+    if not start:
+        raise ParseError("the document is empty", code="empty", remedy="fetch it again")
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        raise ParseError(
+            "an HTML or XML page came instead of a table",
+            code="html_instead_of_csv",
+            remedy="the publisher shows an error or maintenance page: try again later",
+        )
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        line = 1
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ParseError(
+            f"not a table: {error}", code="not_csv", remedy=_AGAIN, position=f"line {reader.line_num}"
+        ) from error
+    header = [normalize("NFC", name).strip() for name in rows[0]]
+    repeated = [name for name, times in Counter(header).items() if times > 1]
+    if repeated:
+        raise ParseError(f"the header has {repeated[0]!r} more than once", code="duplicate_header", remedy=_AGAIN)
+    for row, line in zip(rows[1:], lines[1:], strict=True):
+        if len(row) != len(header):
+            raise ParseError(
+                f"line {line} has {len(row)} cells, the header has {len(header)}",
+                code="ragged",
+                remedy=_AGAIN,
+                position=f"line {line}",
+            )
+    columns = list(zip(*rows[1:], strict=True)) or [()] * len(header)
+    return Table({name: list(column) for name, column in zip(header, columns, strict=True)}, lines[1:])
+
+
+def decode(body: bytes) -> str:
+    """Text of bytes in UTF-8 or CP932. Raises `ParseError` with code ``wrong_encoding``."""
+    if b"\0" in body:
+        raise ParseError("bytes that are no text", code="wrong_encoding", remedy=_AGAIN)
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as utf8:
+        if body.startswith(codecs.BOM_UTF8) or utf8.start >= len(body) - 3:
+            # It says that it is UTF-8, or is so but for the last character, which was cut in two.
+            raise ParseError(
+                f"not UTF-8 at byte {utf8.start} of {len(body)}", code="wrong_encoding", remedy=_AGAIN
+            ) from utf8
+    try:
+        return body.decode("cp932")
+    except UnicodeDecodeError as error:
+        raise ParseError(
+            f"neither UTF-8 nor CP932 (byte {error.start})", code="wrong_encoding", remedy=_AGAIN
+        ) from error

@@ -1,0 +1,161 @@
+"""GeoJSON feature collections (RFC 7946) from strangers, also of hundreds of megabytes.
+
+Geometries go from JSON text to WKB without a Python number in between, so memory stays at a small multiple of the
+document. Refused: NaN and Infinity, duplicate members in properties, nesting beyond any real geometry, and whatever
+is not a FeatureCollection. A geometry that cannot be read is None in the result and listed in `unreadable`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import shapely
+
+from bousai.errors import ParseError
+
+_CHUNK = 2000
+_TYPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+_CRS84 = re.compile(r"(CRS84|EPSG::?(4326|6668|4612))$")
+_AGAIN = "fetch the original bytes again from the publisher"
+
+
+class _Geometry(msgspec.Struct):
+    type: str
+    coordinates: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Feature(msgspec.Struct):
+    type: str
+    properties: msgspec.Raw
+    geometry: _Geometry | None
+    id: Any = None
+
+
+class _Collection(msgspec.Struct):
+    type: str
+    features: msgspec.Raw = msgspec.Raw(b"")
+    crs: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """`properties` and `geometry` (WKB, or None) by feature; `unreadable` are the features whose geometry is not."""
+
+    properties: list[dict[str, Any]]
+    geometry: list[bytes | None]
+    unreadable: list[int]
+
+    def __len__(self) -> int:
+        return len(self.properties)
+
+
+def read(body: bytes) -> Features:
+    """All features. Raises `ParseError`: ``empty``, ``html_instead_of_json``, ``not_json``, ``not_geojson``,
+    ``not_feature_collection``, ``wrong_crs``."""
+    start = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start:
+        raise ParseError("the document is empty", code="empty", remedy="fetch it again")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ParseError(
+            "an HTML or XML page came instead of JSON",
+            code="html_instead_of_json",
+            remedy="the publisher shows an error or maintenance page: try again later",
+        )
+    collection = _decoded(body)
+    found = Features([], [], [])
+    texts: list[str | None] = []
+    for index, feature in enumerate(_features(collection)):
+        found.properties.append(_object(feature.properties, f"features[{index}]"))
+        texts.append(_text(feature.geometry))
+        if feature.geometry is not None and texts[-1] is None:
+            found.unreadable.append(index)
+        if len(texts) == _CHUNK:
+            _geometries(texts, found)
+            texts = []
+    _geometries(texts, found)
+    return found
+
+
+def _decoded(body: bytes) -> _Collection:
+    try:
+        collection = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=_Collection)
+    except msgspec.ValidationError as error:
+        raise ParseError(f"not a GeoJSON object: {error}", code="not_geojson", remedy=_AGAIN) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=_AGAIN) from error
+    if collection.type != "FeatureCollection":
+        raise ParseError(
+            f"a GeoJSON object of type {collection.type[:80]!r}, not a FeatureCollection",
+            code="not_feature_collection",
+            remedy="check the address that the feed reads",
+        )
+    named = collection.crs.get("properties", {}).get("name") if isinstance(collection.crs, dict) else None
+    if collection.crs is not None and not (isinstance(named, str) and _CRS84.search(named)):
+        raise ParseError(
+            f"coordinates in {str(named)[:80]!r}, not in degrees of longitude and latitude",
+            code="wrong_crs",
+            remedy="ask the publisher for EPSG:4326 or EPSG:6668",
+        )
+    return collection
+
+
+def _features(collection: _Collection) -> Iterator[_Feature]:
+    try:
+        yield from msgspec.json.decode(collection.features or b"null", type=list[_Feature])
+    except msgspec.ValidationError as error:
+        raise ParseError(f"not a GeoJSON feature: {error}", code="not_geojson", remedy=_AGAIN) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=_AGAIN) from error
+
+
+def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
+    try:
+        value = json.loads(bytes(raw), object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ParseError(
+            f"properties: {_one_line(error)}", code="not_json", remedy=_AGAIN, position=position
+        ) from error
+    return value or {}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return members
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _text(geometry: _Geometry | None) -> str | None:
+    """The geometry as JSON again; None where its type is not one that can be read without recursion."""
+    if geometry is None or geometry.type not in _TYPES:
+        return None
+    coordinates = bytes(geometry.coordinates)
+    if coordinates[:8].replace(b" ", b"").startswith(b"[[[[["):
+        return None
+    return f'{{"type":"{geometry.type}","coordinates":{coordinates.decode()}}}'
+
+
+def _geometries(texts: list[str | None], found: Features) -> None:
+    base = len(found.geometry)
+    shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
+    for offset, (text, shape) in enumerate(zip(texts, shapes, strict=True)):
+        if shape is None or shapely.is_empty(shape):
+            found.geometry.append(None)
+            if text is not None:
+                found.unreadable.append(base + offset)
+        else:
+            found.geometry.append(shapely.to_wkb(shape))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

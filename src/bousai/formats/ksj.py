@@ -1,0 +1,166 @@
+"""国土数値情報 (KSJ) deliveries: a ZIP with a Shapefile or GeoJSON in it, or the GeoJSON alone, as columns.
+
+Source: nlftp.mlit.go.jp/ksj. Coordinates are JGD2011 or JGD2000 in degrees (EPSG:6668, 4612), which is WGS 84 within
+a few metres. Oddities: names in the ZIP are CP932 without saying so, some with backslashes; a DBF is CP932 without a
+.cpg file or UTF-8 with one; some have no .prj.
+
+The archive is never unpacked to disk: members are read by their entry, after a check of count, size and ratio.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyogrio.errors
+import pyogrio.raw
+
+from bousai.errors import ParseError
+from bousai.formats import geojson
+
+_MEMBERS = 2000
+_UNPACKED = 2 * 1024**3
+_RATIO = 200
+_AGAIN = "fetch the original bytes again from the publisher"
+_DEGREES = ("JGD_2011", "JGD_2000", "JGD2011", "JGD2000", "WGS_1984", "WGS 84")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Attributes by name (values as delivered: text or numbers, None = absent) and WKB, all of one length."""
+
+    columns: dict[str, list[Any]]
+    geometry: list[bytes | None]
+    unreadable: list[int]
+
+    def __len__(self) -> int:
+        return len(self.geometry)
+
+
+def read(body: bytes, prefix: str) -> Features:
+    """The features of a delivery. `prefix` starts the name of the wanted layer (``N03``) where there are several.
+
+    Raises `ParseError`: those of `geojson.read`, and ``not_zip``, ``hostile_zip``, ``no_layer``, ``wrong_crs``,
+    ``wrong_encoding``, ``not_shapefile``.
+    """
+    if not body.startswith(b"PK"):
+        return _columns(geojson.read(body))
+    members = _members(body)
+    for suffix in (".geojson", ".json", ".shp"):
+        names = sorted((name for name in members if name.lower().endswith(suffix)), key=len)
+        names = [name for name in names if name.upper().startswith(prefix)] or names
+        if names and all(name.startswith(_stem(names[0])) for name in names):
+            names = names[:1]  # the others are summaries of it: …_prefecture.shp, …_subprefecture.shp
+        if len(names) > 1:
+            raise ParseError(
+                f"the archive has {len(names)} layers: {', '.join(names)[:200]}",
+                code="no_layer",
+                remedy="give the delivery of one prefecture or one edition",
+            )
+        if names and suffix != ".shp":
+            return _columns(geojson.read(members[names[0]]))
+        if names:
+            return _shapefile(members, _stem(names[0]))
+    raise ParseError("no GeoJSON and no Shapefile in the archive", code="no_layer", remedy="fetch the other delivery")
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _members(body: bytes) -> dict[str, bytes]:
+    """The files of an archive by their base name, which is all that KSJ's folders are good for."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            _harmless(infos)
+            wanted = [(name, info) for info in infos if (name := _name(info)).lower().endswith(_SUFFIXES)]
+            return {name: archive.read(info) for name, info in wanted}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise ParseError(f"not a readable ZIP archive: {error}", code="not_zip", remedy=_AGAIN) from error
+
+
+_SUFFIXES = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".geojson", ".json")
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    name = info.filename
+    if not info.flag_bits & 0x800:  # not said to be UTF-8: zipfile took it for cp437
+        try:
+            name = name.encode("cp437").decode("cp932")
+        except UnicodeError:
+            name = info.filename
+    return PurePosixPath(name.replace("\\", "/")).name
+
+
+def _harmless(infos: list[zipfile.ZipInfo]) -> None:
+    unpacked = sum(info.file_size for info in infos)
+    packed = sum(info.compress_size for info in infos)
+    why = None
+    if len(infos) > _MEMBERS:
+        why = f"{len(infos)} files"
+    elif unpacked > _UNPACKED or unpacked > _RATIO * max(packed, 1024):
+        why = f"{packed} bytes that unpack to {unpacked}"
+    for info in infos:
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
+            why = f"a file outside of it: {info.filename[:80]!r}"
+        elif info.external_attr >> 16 & 0o170000 == 0o120000:
+            why = f"a symbolic link: {info.filename[:80]!r}"
+        elif info.flag_bits & 1:
+            why = "an encrypted file"
+    if why is not None:
+        raise ParseError(f"the archive holds {why}", code="hostile_zip", remedy="ask the publisher; nothing was read")
+
+
+def _columns(features: geojson.Features) -> Features:
+    names = list(dict.fromkeys(name for properties in features.properties for name in properties))
+    columns = {name: [properties.get(name) for properties in features.properties] for name in names}
+    return Features(columns, features.geometry, features.unreadable)
+
+
+def _shapefile(members: dict[str, bytes], stem: str) -> Features:
+    parts = {suffix: members.get(stem + suffix) for suffix in (".shp", ".shx", ".dbf", ".prj")}
+    if parts[".dbf"] is None or parts[".shx"] is None:
+        raise ParseError(f"{stem}: .dbf or .shx is missing", code="not_shapefile", remedy=_AGAIN)
+    prj = (parts.pop(".prj") or b"JGD_2011").decode("latin-1")
+    projected = not prj.lstrip().startswith("GEOGCS") and prj != "JGD_2011"
+    if projected or not any(name in prj for name in _DEGREES):
+        raise ParseError(
+            f"{stem}: coordinates are in {prj[:80]!r}, not in degrees of JGD2011, JGD2000 or WGS 84",
+            code="wrong_crs",
+            remedy="fetch an edition in JGD2011",
+        )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for suffix, content in parts.items():
+            archive.writestr(f"layer{suffix}", content or b"")
+    try:
+        # latin-1 keeps every byte, so that the encoding can be decided by all texts together
+        meta, _, wkb, values = pyogrio.raw.read(packed.getvalue(), encoding="ISO-8859-1")
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        raise ParseError(f"{stem}: {' '.join(str(error).split())}", code="not_shapefile", remedy=_AGAIN) from error
+    columns = {str(name): list(column) for name, column in zip(meta["fields"], values, strict=True)}
+    geometry = [None if one is None else bytes(one) for one in wkb]
+    return Features(_decoded(columns, stem), geometry, [])
+
+
+def _decoded(columns: dict[str, list[Any]], stem: str) -> dict[str, list[Any]]:
+    for encoding in ("utf-8", "cp932"):
+        try:
+            return {
+                str(_text(name, encoding)): [_text(value, encoding) for value in column]
+                for name, column in columns.items()
+            }
+        except UnicodeDecodeError:
+            continue
+    raise ParseError(f"{stem}.dbf: neither UTF-8 nor CP932", code="wrong_encoding", remedy=_AGAIN)
+
+
+def _text(value: Any, encoding: str) -> Any:
+    if isinstance(value, str):
+        return value.encode("latin-1").decode(encoding)
+    return value.item() if hasattr(value, "item") else value

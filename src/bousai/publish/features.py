@@ -1,0 +1,122 @@
+"""Features from items: aspects of one thing joined, only the fields that the layer names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import shapely
+
+from bousai.model import Layer, RevisionTable, Status
+
+JST = ZoneInfo("Asia/Tokyo")
+COMMON = ("id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status")
+"""The properties that every feature of every layer has, before the layer's own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureTable:
+    """The features of one layer, ordered by id.
+
+    `properties` are JSON objects, `geometry` is shapely or None (EPSG:4326).
+
+    `withheld` counts, by name, the properties of the items that the layer does not name and so does not show.
+    """
+
+    layer: Layer
+    status: Status
+    ids: list[str]
+    muni_codes: list[str | None]
+    properties: list[bytes]
+    geometry: npt.NDArray[Any]
+    withheld: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def local(at: datetime) -> str:
+    """ISO 8601 in Japan's time, to the second: ``2024-01-01T16:10:00+09:00``."""
+    return at.astimezone(JST).isoformat(timespec="seconds")
+
+
+def features(layer: Layer, tables: Iterable[RevisionTable], borrowed: Mapping[str, bytes]) -> FeatureTable:
+    """The features of `layer` from the items of its kind; all tables must have one status.
+
+    Rows with the same item id are aspects of one thing: the later statement wins, property by property, where it has
+    a value. `borrowed` gives geometry (WKB) by municipality code to items without one.
+    """
+    aspects: dict[str, list[tuple[RevisionTable, int]]] = {}
+    statuses: set[Status] = set()
+    for table in tables:
+        statuses.add(table.status)
+        if table.kind != layer.kind:
+            raise ValueError(f"layer {layer.id} shows {layer.kind}, not {table.kind}")
+        for row, item_id in enumerate(table.item_id):
+            aspects.setdefault(item_id, []).append((table, row))
+    if len(statuses) != 1:
+        raise ValueError(f"layer {layer.id}: items of status {sorted(statuses)} in one collection")
+    ids = sorted(aspects)
+    withheld: Counter[str] = Counter()
+    names = [field.name for field in layer.fields]
+    rows = [_one(item_id, aspects[item_id], names, withheld) for item_id in ids]
+    muni_codes = [row[0] for row in rows]
+    return FeatureTable(
+        layer,
+        statuses.pop(),
+        ids,
+        muni_codes,
+        [row[1] for row in rows],
+        _geometry([row[2] for row in rows], muni_codes, borrowed),
+        dict(sorted(withheld.items())),
+    )
+
+
+def _one(
+    item_id: str, aspects: Sequence[tuple[RevisionTable, int]], names: Sequence[str], withheld: Counter[str]
+) -> tuple[str | None, bytes, bytes | None]:
+    if len(aspects) > 1:
+        aspects = sorted(aspects, key=lambda one: (one[0].issued_at[one[1]], one[0].scope[one[1]]))
+    said: dict[str, Any] = {}
+    for table, row in aspects:
+        props = orjson.loads(table.props[row])
+        said = {**said, **{name: value for name, value in props.items() if value is not None or name not in said}}
+    for name in said.keys() - set(names):
+        withheld[name] += 1
+    newest, at = aspects[-1]
+    muni_code = next((table.muni_code[row] for table, row in reversed(aspects) if table.muni_code[row]), None)
+    if "bulletin_types" in names:
+        said["bulletin_types"] = sorted({table.bulletin_type[row] for table, row in aspects})
+    if "serial" in names:
+        said["serial"] = next((table.serial[row] for table, row in reversed(aspects) if table.serial[row]), None)
+    properties = {
+        "id": item_id,
+        "kind": newest.kind,
+        "muni_code": muni_code,
+        "source": " ".join(sorted({table.source[row] for table, row in aspects})),
+        "issuer": newest.issuer[at],
+        "issued_at": local(newest.issued_at[at]),
+        "recorded_at": local(max(table.recorded_at[row] for table, row in aspects)),
+        "status": newest.status,
+        **{name: said.get(name) for name in names},
+    }
+    wkb = next((table.geometry[row] for table, row in reversed(aspects) if table.geometry[row] is not None), None)
+    return muni_code, orjson.dumps(properties), wkb
+
+
+def _geometry(
+    wkbs: list[bytes | None], muni_codes: list[str | None], borrowed: Mapping[str, bytes]
+) -> npt.NDArray[Any]:
+    lent = {code: shapely.from_wkb(borrowed[code]) for code in set(muni_codes) if code and code in borrowed}
+    shapes: npt.NDArray[Any] = shapely.from_wkb(np.array([*wkbs, None], dtype=object))[:-1]
+    for row, (shape, code) in enumerate(zip(shapes, muni_codes, strict=True)):
+        if shape is None and code in lent:
+            shapes[row] = lent[code]
+    return shapes

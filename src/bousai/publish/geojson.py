@@ -1,0 +1,159 @@
+"""GeoJSON text (RFC 7946): one feature a line, six decimals, so that two versions can be compared line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import shapely
+
+from bousai.model import Layer, SourceFreshness, Status
+from bousai.publish.features import FeatureTable, local
+
+_CHUNK = 1000
+_POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
+END = b"\n]}\n"
+
+
+def feature_lines(features: FeatureTable) -> Iterator[bytes]:
+    """One JSON object a feature, in the order of the table."""
+    for start in range(0, len(features), _CHUNK):
+        end = start + _CHUNK
+        texts = geometry_texts(features.geometry[start:end])
+        rows = zip(features.ids[start:end], texts, features.properties[start:end], strict=True)
+        for item_id, geometry, properties in rows:
+            head = b'{"type":"Feature","id":' + orjson.dumps(item_id)
+            yield b'%s,"geometry":%s,"properties":%s}' % (head, geometry, properties)
+
+
+def geometry_texts(shapes: npt.NDArray[Any]) -> list[bytes]:
+    """Geometry objects as JSON; ``null`` where there is none. Points and polygons go through numpy."""
+    texts = [b"null"] * len(shapes)
+    types = shapely.get_type_id(shapes)
+    points = np.flatnonzero(types == _POINT)
+    for row, text in zip(points.tolist(), _points(shapes[points]), strict=True):
+        texts[row] = text
+    for kind, writer in ((_POLYGON, _polygons), (_MULTIPOLYGON, _multipolygons)):
+        rows = np.flatnonzero(types == kind)
+        if len(rows):
+            for row, text in zip(rows.tolist(), writer(shapes[rows]), strict=True):
+                texts[row] = text
+    others = np.flatnonzero((types >= 0) & ~np.isin(types, (_POINT, _POLYGON, _MULTIPOLYGON)))
+    if len(others):
+        rounded = shapely.transform(shapes[others], lambda coordinates: np.round(coordinates, 6))
+        for row, text in zip(others.tolist(), shapely.to_geojson(rounded), strict=True):
+            texts[row] = str(text).encode()
+    return texts
+
+
+def _points(shapes: npt.NDArray[Any]) -> list[bytes]:
+    if not len(shapes):
+        return []
+    pairs = orjson.dumps(np.round(shapely.get_coordinates(shapes), 6), option=orjson.OPT_SERIALIZE_NUMPY)
+    return [b'{"type":"Point","coordinates":[%s]}' % pair for pair in pairs[2:-2].split(b"],[")]
+
+
+def _rings(shapes: npt.NDArray[Any]) -> tuple[list[npt.NDArray[np.float64]], tuple[Any, ...]]:
+    """Rings as arrays of rounded coordinates, and the remaining offsets of the ragged array."""
+    _, coordinates, (ring_ends, *offsets) = shapely.to_ragged_array(shapes)
+    rounded = np.ascontiguousarray(np.round(coordinates, 6))
+    return [rounded[start:end] for start, end in pairwise(ring_ends.tolist())], tuple(offsets)
+
+
+def _polygons(shapes: npt.NDArray[Any]) -> Iterator[bytes]:
+    rings, (polygons,) = _rings(shapes)
+    for start, end in pairwise(polygons.tolist()):
+        yield _object("Polygon", rings[start:end])
+
+
+def _multipolygons(shapes: npt.NDArray[Any]) -> Iterator[bytes]:
+    rings, (polygons, parts) = _rings(shapes)
+    pieces = [rings[start:end] for start, end in pairwise(polygons.tolist())]
+    for start, end in pairwise(parts.tolist()):
+        yield _object("MultiPolygon", pieces[start:end])
+
+
+def _object(kind: str, coordinates: Sequence[Any]) -> bytes:
+    return orjson.dumps({"type": kind, "coordinates": coordinates}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def title(layer: Layer, status: Status) -> tuple[str, str]:
+    """Japanese and English title; an exercise says so in front."""
+    if status == "actual":
+        return layer.title_ja, layer.title_en
+    mark = {"exercise": ("【訓練】", "[EXERCISE] "), "test": ("【試験】", "[TEST] ")}[status]
+    return mark[0] + layer.title_ja, mark[1] + layer.title_en
+
+
+def shown_state(source: SourceFreshness) -> dict[str, Any]:
+    """What a collection says of a source. `ok` and `quiet` are both "the last word of a source that answers"; with
+    anything else come the times from which a reader sees the age."""
+    if source.state in ("ok", "quiet"):
+        return {"feed": source.feed, "state": "ok"}
+    return {
+        "feed": source.feed,
+        "state": source.state,
+        "reason": source.reason if source.state == "held" else "the source has not answered for too long",
+        "last_content_at": None if source.last_content_at is None else local(source.last_content_at),
+        "last_fetch_at": None if source.last_fetch_at is None else local(source.last_fetch_at),
+    }
+
+
+def head(
+    layer: Layer,
+    *,
+    status: Status,
+    valid_at: datetime,
+    known_at: datetime,
+    published_at: datetime,
+    freshness: Sequence[SourceFreshness],
+    muni_code: str | None = None,
+) -> bytes:
+    """The collection up to its first feature."""
+    title_ja, title_en = title(layer, status)
+    members = {
+        "type": "FeatureCollection",
+        "title": title_ja,
+        "title_en": title_en,
+        "timeStamp": local(published_at),
+        "bousai:layer": layer.id,
+        "bousai:status": status,
+        "bousai:valid_at": local(valid_at),
+        "bousai:known_at": local(known_at),
+        **({} if muni_code is None else {"bousai:muni_code": muni_code}),
+        "bousai:freshness": [shown_state(source) for source in freshness],
+        "bousai:credits": [source.credit for source in freshness],
+        "bousai:licences": [{"name": source.licence, "url": source.licence_url} for source in freshness],
+    }
+    return orjson.dumps(members)[:-1] + b',"features":[\n'
+
+
+def collection(start: bytes, lines: Iterable[bytes]) -> bytes:
+    """A whole collection."""
+    return start + b",\n".join(lines) + END
+
+
+def layer_bytes(
+    layer: Layer,
+    features: FeatureTable,
+    *,
+    valid_at: datetime,
+    known_at: datetime,
+    published_at: datetime,
+    freshness: Sequence[SourceFreshness],
+) -> bytes:
+    """One layer as a GeoJSON document."""
+    start = head(
+        layer,
+        status=features.status,
+        valid_at=valid_at,
+        known_at=known_at,
+        published_at=published_at,
+        freshness=freshness,
+    )
+    return collection(start, feature_lines(features))

@@ -1,0 +1,1 @@
+"""Tests of the fetch room, against servers on this machine."""
