@@ -177,6 +177,7 @@ def _places(
         points = shapely.get_type_id(shapes) == 0
         shapes[~points] = None
         lat, lon = shapely.get_y(shapes), shapely.get_x(shapes)
+    lat, lon = np.round(lat, 6), np.round(lon, 6)  # 11 cm; the CSV has up to 15 decimals, the GeoJSON six
     good = (np.abs(lat) <= 90) & (np.abs(lon) <= 180) & ~((lat == 0) & (lon == 0))
     for index in np.flatnonzero(~good).tolist():
         said = " ".join(column[index] for column in cells if column is not None)

@@ -15,6 +15,7 @@ import orjson
 import shapely
 
 from bousai.model import Layer, RevisionTable, Status
+from bousai.vocab.municipality import wards
 
 JST = ZoneInfo("Asia/Tokyo")
 COMMON = ("id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status")
@@ -114,9 +115,17 @@ def _one(
 def _geometry(
     wkbs: list[bytes | None], muni_codes: list[str | None], borrowed: Mapping[str, bytes]
 ) -> npt.NDArray[Any]:
-    lent = {code: shapely.from_wkb(borrowed[code]) for code in set(muni_codes) if code and code in borrowed}
+    lent = {code: _area(code, borrowed) for code in set(muni_codes) if code} if borrowed else {}
     shapes: npt.NDArray[Any] = shapely.from_wkb(np.array([*wkbs, None], dtype=object))[:-1]
     for row, (shape, code) in enumerate(zip(shapes, muni_codes, strict=True)):
-        if shape is None and code in lent:
-            shapes[row] = lent[code]
+        if shape is None and code is not None:
+            shapes[row] = lent.get(code)
     return shapes
+
+
+def _area(code: str, borrowed: Mapping[str, bytes]) -> Any:
+    """The area of a municipality; that of a designated city is the union of its wards, for N03 has only those."""
+    if code in borrowed:
+        return shapely.from_wkb(borrowed[code])
+    parts = [shapely.from_wkb(borrowed[ward]) for ward in wards().get(code, ()) if ward in borrowed]
+    return shapely.orient_polygons(shapely.union_all(parts), exterior_cw=False) if parts else None

@@ -44,6 +44,16 @@ def municipalities() -> dict[str, Municipality]:
 
 
 @cache
+def wards() -> dict[str, tuple[str, ...]]:
+    """The wards (行政区) of every designated city, abolished ones too, by the code of the city."""
+    found: dict[str, list[str]] = {}
+    for one in municipalities().values():
+        if one.city is not None:
+            found.setdefault(one.city, []).append(one.code)
+    return {city: tuple(codes) for city, codes in found.items()}
+
+
+@cache
 def _by_full_name() -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for one in municipalities().values():
