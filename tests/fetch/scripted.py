@@ -48,14 +48,17 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
 
     def drip(self, *pieces: bytes) -> None:
-        """Every 0.2 s the next piece, the last one for ever, until the other side or the test ends."""
+        """Every 0.2 s the next piece, the last one again and again, until the other side, the test or patience ends."""
         left = list(pieces)
-        while not self.site.over.wait(DRIP_SECONDS):
+        for _ in range(25):
+            if self.site.over.wait(DRIP_SECONDS):
+                break
             self.wfile.write(left.pop(0) if len(left) > 1 else left[0])
+        self.close_connection = True
 
     def silence(self) -> None:
         """Say nothing more; hold the connection until the test ends."""
-        self.site.over.wait(10)
+        self.site.over.wait(5)
         self.close_connection = True
 
     def cut(self) -> None:
