@@ -336,6 +336,7 @@ def _parser() -> _Parser:
     actions = issues.add_subparsers(dest="action", required=True, metavar="ACTION")
     listed = actions.add_parser("list", help="open issues")
     listed.add_argument("--feed")
+    listed.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for machines")
     again = actions.add_parser("retry", help="ingest a quarantined or held document again")
     again.add_argument("sha256", help="the first characters of the document's SHA-256")
     again.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")

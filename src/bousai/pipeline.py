@@ -208,7 +208,8 @@ def ingest_documents(
     done = []
     with opened(settings) as house:
         feed = house.catalogue.feed(feed_id)
-        waiting = {document.raw.sha256: document for document in store.documents(house.store, feed.id)}
+        documents = store.documents(house.store, feed.id, sha256s=sha256s)
+        waiting = {document.raw.sha256: document for document in documents}
         for digest in sha256s:
             if digest not in waiting:
                 raise UsageError(f"feed {feed_id} has no document {digest}")
@@ -368,14 +369,21 @@ def layer_bytes(
 # ── questions ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _waiting(refused: Sequence[store.Document]) -> str | None:
+    """Why a feed is held, in one line: the newest of the documents that wait for a person."""
+    if not refused:
+        return None
+    more = "" if len(refused) == 1 else f" (and {len(refused) - 1} more)"
+    return f"{refused[-1].raw.name}: {refused[-1].cause}{more}"
+
+
 def _feed_states(house: House) -> list[SourceFreshness]:
     now = house.now()
     states = []
     for feed in house.catalogue.feeds.values():
         contact = store.last_receipt(house.store, feed=feed.id, spared=True)
         attempt = store.last_receipt(house.store, feed=feed.id, good=False)
-        newest = store.documents(house.store, feed.id)[-1:]
-        refused = newest[0] if newest and newest[0].outcome in ("held", "quarantined") else None
+        refused = store.refused_documents(house.store, feed.id)
         states.append(
             freshness(
                 feed.id,
@@ -386,7 +394,7 @@ def _feed_states(house: House) -> list[SourceFreshness]:
                 last_contact_at=None if contact is None else contact.requested_at,
                 last_content_at=store.last_bulletin_at(house.store, feed.id),
                 last_error=None if attempt is None or attempt.error is None else attempt.error,
-                held=None if refused is None else f"{refused.raw.name}: {refused.cause}",
+                held=_waiting(refused),
                 credit=feed.credit,
                 licence=feed.licence,
                 licence_url=feed.licence_url,

@@ -48,7 +48,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
 
     def drip(self, *pieces: bytes) -> None:
-        """Every 0.2 s the next piece, the last one again and again, until the other side, the test or patience ends."""
+        """Every 0.2 s the next piece, the last one again and again, until the other side or the test ends."""
         left = list(pieces)
         for _ in range(25):
             if self.site.over.wait(DRIP_SECONDS):

@@ -65,7 +65,7 @@ class Client:
         self._deadline = deadline
         self._max_bytes = max_bytes
         self._playback = playback
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "*/*"})
         self._session.trust_env = playback is None  # a proxy of the office applies, but not to our own machine
         self._session.mount("https://", _Adapter())
@@ -94,7 +94,7 @@ class Client:
         for _ in range(_REDIRECTS + 1):
             with self._exchange(url, headers, end) as response:
                 if response.is_redirect:
-                    url = urljoin(url, response.headers["Location"])
+                    url = _onward(url, response.headers["Location"])
                     continue
                 return self._read(response, url, end)
         raise FetchError(
@@ -118,7 +118,9 @@ class Client:
                     allow_redirects=False,
                     timeout=(max(0.1, min(_CONNECT_SECONDS, left)), max(0.1, left)),
                 ) as response:
+                    watch.check()  # headers that it cut short look whole
                     yield response
+                    watch.check()  # and so does a body without a length
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise self._failure(url, error, expired=watch.expired) from error
 
@@ -183,6 +185,8 @@ class Client:
                 )
             if time.monotonic() > end:
                 raise TimeoutError
+        if not body and got("Content-Length") is None and got("Transfer-Encoding") is None:
+            raise urllib3.exceptions.ProtocolError("the answer ended before its body")
         return Answer(200, bytes(body), got("ETag"), got("Last-Modified"), got("Bousai-Status"))
 
 
@@ -193,6 +197,13 @@ def _refused(url: str, why: str) -> FetchError:
         remedy="nothing was asked; if the source has moved, change hosts of the feed",
         transient=False,
     )
+
+
+def _onward(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise _refused(location, "not an address") from None
 
 
 def _retry_after(text: str | None) -> float | None:
@@ -210,8 +221,8 @@ def _refusal(error: BaseException | None) -> FetchError | None:
         if isinstance(error, FetchError):
             return error
         seen.add(id(error))
-        inner = next((a for a in error.args if isinstance(a, BaseException)), None)
-        error = getattr(error, "reason", None) or inner or error.__cause__ or error.__context__
+        inner = next((a for a in (getattr(error, "reason", None), *error.args) if isinstance(a, BaseException)), None)
+        error = inner or error.__cause__ or error.__context__
     return None
 
 
@@ -237,13 +248,22 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         _Watch._current.watch = None
+        for sock in self._sockets:
+            sock.close()
+
+    def check(self) -> None:
+        """Raise `TimeoutError` after the deadline."""
+        if self.expired:
+            raise TimeoutError
 
     @classmethod
     def over(cls, sock: socket.socket) -> None:
         """Put a connection under the watch of this thread's exchange."""
         watch: _Watch | None = getattr(cls._current, "watch", None)
         if watch is not None:
-            watch._sockets.append(sock)
+            # a handle of its own: a connection that will not be kept is closed before its body is read
+            watch._sockets.append(sock.dup())
+            watch.check()
 
     def _expire(self) -> None:
         self.expired = True
@@ -263,8 +283,12 @@ class _Guarded:
 
     def _new_conn(self) -> socket.socket:
         sock = create_connection((self._address(), self.port), self.timeout, socket_options=self.socket_options)
-        self._guard = sock.dup()
-        _Watch.over(self._guard)
+        try:
+            _Watch.over(sock)
+            self._guard = sock.dup()
+        except OSError:
+            sock.close()
+            raise
         return sock
 
     def _address(self) -> str:
@@ -300,6 +324,10 @@ class _PublicConnection(_Guarded, HTTPSConnection):
         return min(found, key=lambda text: (":" in text, text))
 
 
+class _ProxiedConnection(_Guarded, HTTPSConnection):
+    """TLS through the proxy of an office: the proxy resolves the name, so here there is no address to check."""
+
+
 class _LocalPool(HTTPConnectionPool):
     ConnectionCls = _LocalConnection
 
@@ -308,7 +336,30 @@ class _PublicPool(HTTPSConnectionPool):
     ConnectionCls = _PublicConnection
 
 
+class _ProxiedPool(HTTPSConnectionPool):
+    ConnectionCls = _ProxiedConnection
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """None: requests would read the body of a redirect, whatever its size, before we see it."""
+        return None
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _LocalPool, "https": _PublicPool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = {"http": _LocalPool, "https": _ProxiedPool}
+        return manager
+
+    def close(self) -> None:
+        """Now, and not when the last traceback that holds a pool is gone."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  # it cannot be iterated
+                manager.pools[key].close()
+        super().close()

@@ -24,6 +24,7 @@ from bousai.store.ledger import (
     published_cursor,
     record_document,
     record_receipt,
+    refused_documents,
     resolve_issues,
     set_outcome,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "published_cursor",
     "record_document",
     "record_receipt",
+    "refused_documents",
     "resolve_issues",
     "set_outcome",
     "trace",

@@ -32,6 +32,9 @@ class Document:
     remedy: str | None
 
 
+_BOUND = 500  # values in one IN: far below every database's limit of bound parameters
+
+
 def next_id(connection: Connection, table: sa.Table) -> int:
     """The next free id; only the holder of the write lock may ask."""
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()) + 1
@@ -201,16 +204,35 @@ def pending_documents(store: Store, feed: str) -> list[Document]:
     return documents(store, feed, "pending")
 
 
-def documents(store: Store, feed: str, outcome: str | None = None, url: str | None = None) -> list[Document]:
-    """Documents of a feed, in the order in which they came."""
+def refused_documents(store: Store, feed: str) -> list[Document]:
+    """Held and quarantined documents of a feed that wait for a person: nothing newer came from their address."""
+    t, newer = schema.document, schema.document.alias()
+    followed = sa.exists().where(newer.c.feed == t.c.feed, newer.c.url == t.c.url, newer.c.seen_at > t.c.seen_at)
+    query = (
+        sa.select(t)
+        .where(t.c.feed == feed, t.c.outcome.in_(["held", "quarantined"]), ~followed)
+        .order_by(t.c.seen_at, t.c.id)
+    )
+    with store.engine.connect() as connection:
+        return [_document(row) for row in connection.execute(query)]
+
+
+def documents(
+    store: Store, feed: str, outcome: str | None = None, sha256s: Sequence[str] | None = None
+) -> list[Document]:
+    """Documents of a feed (of these digests), in the order in which they came."""
     t = schema.document
     query = sa.select(t).where(t.c.feed == feed).order_by(t.c.seen_at, t.c.id)
     if outcome is not None:
         query = query.where(t.c.outcome == outcome)
-    if url is not None:
-        query = query.where(t.c.url == url)
     with store.engine.connect() as connection:
-        return [_document(row) for row in connection.execute(query)]
+        if sha256s is None:
+            return [_document(row) for row in connection.execute(query)]
+        found: list[Document] = []
+        for start in range(0, len(sha256s), _BOUND):
+            some = query.where(t.c.sha256.in_(sha256s[start : start + _BOUND]))
+            found += [_document(row) for row in connection.execute(some)]
+        return found
 
 
 def record_receipt(store: Store, receipt: Receipt) -> None:
@@ -301,7 +323,8 @@ def open_issues(store: Store, feed: str | None = None) -> list[dict[str, Any]]:
         query = query.where(t.c.feed == feed)
     with store.engine.connect() as connection:
         return [
-            {**row._mapping, "raised_at": moment(row.raised_at), "seen_at": moment(row.seen_at)}
+            {str(name): value for name, value in row._mapping.items()}
+            | {"raised_at": moment(row.raised_at), "seen_at": moment(row.seen_at)}
             for row in connection.execute(query)
         ]
 

@@ -1,0 +1,157 @@
+"""The commands as a person types them: what they print, where, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bousai import cli, pipeline, settings
+
+pytestmark = pytest.mark.store
+
+KUNREN = Path(__file__).resolve().parents[1] / "exercises" / "kunren"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run one command on a store of this test's own; gives exit code, standard output and standard error."""
+    monkeypatch.setenv("BOUSAI_DATA", str(tmp_path / "var"))
+    pipeline.prepare(settings.load())
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_ingest_prints_one_json_line_a_file(run: Run) -> None:
+    code, out, err = run("ingest", "jma_quake", KUNREN / "jma_quake")
+    assert (code, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["file"] for line in lines] == [path.name for path in sorted((KUNREN / "jma_quake").iterdir())]
+    keys = {"file", "sha256", "bulletins", "opened", "changed", "closed", "unchanged", "issues", "outcome"}
+    assert all(keys <= set(line) for line in lines)
+    assert {line["outcome"] for line in lines} <= {"stored", "unchanged"}
+    assert {"stored"} <= {line["outcome"] for line in lines}
+
+
+def test_ingest_takes_globs_and_folders_and_says_what_it_does_not_find(run: Run, tmp_path: Path) -> None:
+    assert run("ingest", "jma_quake", KUNREN / "jma_quake" / "*_VXSE51_*.xml")[1].count("\n") == 1
+    code, out, err = run("ingest", "jma_quake", tmp_path / "nothing*.xml")
+    assert (code, out) == (2, "")
+    assert err.startswith("bousai: no file at ")
+    assert err.count("\n") == 1
+
+
+def test_a_refused_file_ends_with_1_and_one_line_of_cause_and_remedy(run: Run, tmp_path: Path) -> None:
+    good = next((KUNREN / "jma_quake").glob("*_VXSE53_*.xml"))
+    (tmp_path / "cut.xml").write_bytes(good.read_bytes()[:500])
+    code, out, err = run("ingest", "jma_quake", tmp_path / "cut.xml", good)
+    assert code == 1
+    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["quarantined", "stored"]
+    assert err.startswith("bousai: cut.xml: quarantined: ")
+    assert " → " in err
+    assert err.count("\n") == 1
+    code, out, _ = run("issues", "list", "--json")
+    (issue,) = json.loads(out)
+    assert (code, issue["severity"], issue["feed"]) == (0, "error", "jma_quake")
+    assert run("issues", "retry", issue["sha256"][:10])[0] == 1
+    assert run("issues", "dismiss", issue["sha256"][:10])[0] == 0
+    assert run("issues", "list", "--json")[1] == "[]\n"
+    assert run("issues", "dismiss", issue["sha256"][:10])[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("frobnicate",),
+        ("ingest", "no_such_feed", "x"),
+        ("layer", "no_such_layer"),
+        ("layer", "earthquake", "--valid-at", "yesterday"),
+        ("layer", "earthquake", "--bbox", "137,36"),
+        ("layer", "earthquake", "--muni", "172014"),
+        ("trace", "earthquake/none"),
+        ("pull",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2_with_one_line(run: Run, arguments: tuple[str, ...]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("bousai: ")
+    assert err.count("\n") == 1
+
+
+def test_layer_writes_a_file_or_the_standard_output(run: Run, tmp_path: Path) -> None:
+    run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--at", "2026-10-01")
+    code, out, _ = run("layer", "shelter", "--format", "geojson")
+    everything = json.loads(out)
+    assert code == 0
+    assert len(everything["features"]) == 24
+    assert run("layer", "shelter", "-o", tmp_path / "shelter.geojson")[:2] == (0, "")
+    saved = json.loads((tmp_path / "shelter.geojson").read_bytes())
+    assert saved["features"] == everything["features"]
+    cut = json.loads(run("layer", "shelter", "--muni", "14205")[1])
+    assert {feature["properties"]["muni_code"] for feature in cut["features"]} == {"14205"}
+    assert json.loads(run("layer", "shelter", "--valid-at", "2026-09-30")[1])["features"] == []
+    west, south, east, north = 139.0, 35.0, 139.3, 35.4
+    boxed = json.loads(run("layer", "shelter", "--bbox", f"{west},{south},{east},{north}")[1])["features"]
+    inside = [
+        f["id"]
+        for f in everything["features"]
+        if f["geometry"]
+        and west <= f["geometry"]["coordinates"][0] <= east
+        and south <= f["geometry"]["coordinates"][1] <= north
+    ]
+    assert [f["id"] for f in boxed] == inside != []
+
+
+def test_history_and_trace_read_like_sentences(run: Run) -> None:
+    run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--at", "2026-10-01")
+    item = "E1420500001111"
+    code, out, _ = run("history", "shelter", item)
+    assert (code, out.count("\n")) == (0, 2)
+    code, out, _ = run("trace", f"shelter/{item}#name")
+    assert code == 0
+    assert "訓練第1小学校（藤沢市）" in out
+    assert "国土地理院" in out
+    assert "line 2" in out
+    code, out, _ = run("trace", f"shelter/{item}", "--json")
+    assert json.loads(out)["revisions"][0]["verified"] is True
+    assert run("history", "shelter", "nobody")[0] == 1
+
+
+def test_feeds_shows_every_feed_with_its_state(run: Run) -> None:
+    code, out, _ = run("feeds", "--json")
+    states = json.loads(out)
+    assert code == 0
+    assert {state["state"] for state in states} == {"dead"}
+    assert {state["reason"] for state in states} == {"never read"}
+    assert {state["feed"] for state in states} >= {"jma_quake", "gsi_shelter", "ksj_municipality"}
+    assert "never read" in run("feeds")[1]
+
+
+def test_publish_writes_what_changed(run: Run, tmp_path: Path) -> None:
+    run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--at", "2026-10-01")
+    code, out, _ = run("publish", "shelter", "--json")
+    (line,) = [one for one in json.loads(out) if one["layer"] == "shelter"]
+    assert (code, line["changed"], line["features"]) == (0, True, 24)
+    assert len(json.loads(Path(line["path"]).read_bytes())["features"]) == 24
+    (line,) = [one for one in json.loads(run("publish", "shelter", "--json")[1]) if one["layer"] == "shelter"]
+    assert line["changed"] is False
+
+
+def test_a_store_that_was_not_prepared_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "var")
+    code, _, err = run("feeds")
+    assert code == 1
+    assert "bousai prepare" in err
