@@ -8,6 +8,7 @@ Exit code 1 when a benchmark fails or a bound is missed: ratios of one run do no
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,9 @@ def met(label: str, ratio: float) -> str:
 
 def measure(path: Path) -> dict[str, float] | None:
     """The ratios of one benchmark, or None if it failed; its errors go to the terminal."""
-    done = subprocess.run([sys.executable, str(path), "--json"], stdout=subprocess.PIPE, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts")}
+    command = [sys.executable, str(path), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         return None

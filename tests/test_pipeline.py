@@ -48,7 +48,7 @@ def ingest(own: Settings) -> Ingest:
 
 
 def features(own: Settings, layer: str, **options: Any) -> dict[str, dict[str, Any]]:
-    collection = json.loads(pipeline.layer_bytes(layer, own, **options))
+    collection = json.loads(b"".join(pipeline.layer_geojson(layer, own, **options)))
     return {feature["id"]: feature["properties"] for feature in collection["features"]}
 
 
@@ -305,11 +305,11 @@ def test_an_exercise_changes_no_byte_of_what_is_actual(realdata: Path, own: Sett
 def test_warnings_show_the_area_of_the_municipality(realdata: Path, own: Settings, ingest: Ingest) -> None:
     ingest("ksj_municipality", *sorted((realdata / "n03").glob("N03-*")), dated_at=jst("2021-01-01T00:00"))
     ingest("jma_warning", *sorted((realdata / "jma-xml" / "real-2026-07").glob("*.xml")))
-    collection = json.loads(pipeline.layer_bytes("weather_warning", own))
+    collection = json.loads(b"".join(pipeline.layer_geojson("weather_warning", own)))
     # 新潟市 (15100) is a designated city: N03 has only its wards.
     shown = {f["properties"]["muni_code"]: f["geometry"] for f in collection["features"]}
     assert shown
-    lent = {feature["id"] for feature in json.loads(pipeline.layer_bytes("municipality", own))["features"]}
+    lent = features(own, "municipality")
     for code, geometry in shown.items():
         known = code in lent or (code == "15100" and "15101" in lent)
         assert (geometry is not None) == known, code

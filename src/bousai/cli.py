@@ -167,7 +167,7 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _layer(options: argparse.Namespace) -> int:
-    body = pipeline.layer_bytes(
+    chunks = pipeline.layer_geojson(
         options.layer,
         valid_at=options.valid_at,
         known_at=options.known_at,
@@ -176,10 +176,11 @@ def _layer(options: argparse.Namespace) -> int:
         status=options.status,
     )
     if options.output is None:
-        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.writelines(chunks)
         return 0
     aside = options.output.with_name(options.output.name + ".part")
-    aside.write_bytes(body)
+    with aside.open("wb") as file:
+        file.writelines(chunks)
     os.replace(aside, options.output)
     return 0
 

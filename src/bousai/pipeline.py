@@ -32,6 +32,7 @@ from bousai.model import (
     freshness,
 )
 from bousai.settings import Settings
+from bousai.vocab.municipality import wards
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +283,8 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
             if status == "exercise" and not store.has_status(house.store, status):
                 continue
             root = house.settings.public / tree
-            borrowed: dict[str, dict[str, bytes]] = {}
             for layer in chosen:
-                features = _features(house, layer, status, at, None, borrowed)
+                features = _features(house, layer, status, at, None)
                 sources = [states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)]
                 done = publish.write_layer(
                     root,
@@ -326,7 +326,6 @@ def _features(
     status: Status,
     valid_at: datetime,
     known_at: datetime | None,
-    borrowed: dict[str, dict[str, bytes]],
     *,
     muni: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
@@ -334,13 +333,15 @@ def _features(
     table = store.items(
         house.store, layer.kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni, bbox=bbox
     )
-    lender = layer.geometry_from
-    if lender is not None and lender not in borrowed:
-        borrowed[lender] = store.borrowed_geometry(house.store, lender, valid_at, known_at, status)
-    return publish.features(layer, [table], borrowed.get(lender, {}) if lender is not None else {})
+    borrowed: dict[str, bytes] = {}
+    if layer.geometry_from is not None:
+        codes = {code for code, wkb in zip(table.muni_code, table.geometry, strict=True) if code and wkb is None}
+        codes |= {ward for code in codes for ward in wards().get(code, ())}
+        borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes)
+    return publish.features(layer, [table], borrowed)
 
 
-def layer_bytes(
+def layer_geojson(
     layer_id: str,
     settings: Settings | None = None,
     *,
@@ -349,15 +350,14 @@ def layer_bytes(
     muni: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
-) -> bytes:
-    """One layer as GeoJSON, as it was true at `valid_at` and known at `known_at` (both default now)."""
+) -> Iterator[bytes]:
+    """One layer as GeoJSON in pieces, as it was true at `valid_at` and known at `known_at` (both default now)."""
     with opened(settings) as house:
         layer = house.catalogue.layer(layer_id)
         now = house.now()
-        features = _features(house, layer, status, valid_at or now, known_at, {}, muni=muni, bbox=bbox)
+        features = _features(house, layer, status, valid_at or now, known_at, muni=muni, bbox=bbox)
         states = {state.feed: state for state in _feed_states(house)}
-        return publish.layer_bytes(
-            layer,
+        return publish.layer_chunks(
             features,
             valid_at=valid_at or now,
             known_at=known_at or now,

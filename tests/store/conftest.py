@@ -3,58 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+import throwaway_postgis
 from bousai import store
-
-_BIN = Path("/usr/lib/postgresql/15/bin")
-
-
-def _missing() -> str | None:
-    if not (_BIN / "initdb").exists():
-        return "PostgreSQL 15 is not installed (apt-get install postgresql-15 postgresql-15-postgis-3)"
-    if not Path("/usr/share/postgresql/15/extension/postgis.control").exists():
-        return "PostGIS is not installed (apt-get install postgresql-15-postgis-3)"
-    return None
-
-
-def _as_postgres(*command: str) -> None:
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    done = subprocess.run([*prefix, *command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
 def postgis_server() -> Iterator[str]:
     """Address of a fresh server without a database name."""
-    why = _missing()
+    why = throwaway_postgis.missing()
     if why is not None:
         if os.environ.get("BOUSAI_REQUIRE_POSTGIS") == "1":
             pytest.fail(why)
         pytest.skip(f"SKIPPED ON POSTGIS: {why}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="bousai-pg-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    cluster = str(folder / "cluster")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    _as_postgres(f"{_BIN}/initdb", "-D", cluster, "-U", "bousai", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
-    _as_postgres(f"{_BIN}/pg_ctl", "-D", cluster, "-w", "-o", options, "-l", str(folder / "log"), "start")
-    try:
-        yield f"postgresql+psycopg://bousai@127.0.0.1:{port}"
-    finally:
-        _as_postgres(f"{_BIN}/pg_ctl", "-D", cluster, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    with throwaway_postgis.server("fsync=off") as address:
+        yield address
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgis"])

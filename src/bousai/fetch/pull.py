@@ -112,13 +112,15 @@ class _Visit:
             question = Question(url, before.etag, before.last_modified)
         for attempt in range(ATTEMPTS):
             requested_at, started = self.now(), time.monotonic()
-            body = None
+            answer = body = None
             try:
                 answer = self.client.get(question)
                 body = answer.body
                 if index and body is not None:
                     _readable(url, body)
+                came = self._came(url, requested_at, time.monotonic() - started, answer, before, index=index)
             except FetchError as error:
+                stated = int(error.code[5:]) if error.code.startswith("http_") else None
                 yield Fetched(
                     Receipt(
                         self.feed.id,
@@ -126,7 +128,7 @@ class _Visit:
                         requested_at,
                         time.monotonic() - started,
                         "error",
-                        http_status=int(error.code[5:]) if error.code.startswith("http_") else None,
+                        http_status=stated if answer is None else answer.http_status,
                         size=None if body is None else len(body),
                         sha256=None if body is None else sha256(body).hexdigest(),
                         error_code=error.code,
@@ -140,8 +142,7 @@ class _Visit:
                     raise
                 self.sleep(pause)
             else:
-                seconds = time.monotonic() - started
-                yield self._came(url, requested_at, seconds, answer, before, index=index)
+                yield came
                 return
 
     def _came(
@@ -222,9 +223,9 @@ def _instant(http_date: str | None) -> datetime | None:
     """The instant of an HTTP-date (RFC 9110 section 5.6.7, always GMT); None where it is absent or unreadable."""
     try:
         at = parsedate_to_datetime(http_date) if http_date else None
-    except ValueError:
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
 
 
 # ── indexes ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,7 +308,8 @@ def _gap(visit: _Visit, source: AtomSource, long_read: Receipt | None, polled_at
     """Whether something may have been published that neither index has shown to this feed."""
     if long_read is None:
         return True
-    seen_until = (_instant(long_read.last_modified) or long_read.requested_at - timedelta(hours=1)) - _LONG_LAG
+    made_at = _instant(long_read.last_modified) or long_read.requested_at - timedelta(hours=1)
+    seen_until = min(made_at, long_read.requested_at) - _LONG_LAG
     if polled_at - long_read.requested_at > _LONG_AT_LEAST:
         return True
     polls = [seen_until, *visit.ledger.good_times(source.url, visit.feed.id, seen_until), polled_at]

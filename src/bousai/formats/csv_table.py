@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from unicodedata import normalize
@@ -17,6 +18,7 @@ from unicodedata import normalize
 from bousai.errors import ParseError
 
 _AGAIN = "fetch the original bytes again from the publisher"
+_NO_CHARACTER = re.compile("[\x80\uf8f0-\uf8f3]")  # what Python's cp932 makes of bytes that are in no code table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ def read(body: bytes) -> Table:
     header = [normalize("NFC", name).strip() for name in rows[0]]
     repeated = [name for name, times in Counter(header).items() if times > 1]
     if repeated:
-        raise ParseError(f"the header has {repeated[0]!r} more than once", code="duplicate_header", remedy=_AGAIN)
+        raise ParseError(
+            f"the header has {repeated[0][:80]!r} more than once", code="duplicate_header", remedy=_AGAIN
+        )
     for row, line in zip(rows[1:], lines[1:], strict=True):
         if len(row) != len(header):
             raise ParseError(
@@ -83,14 +87,17 @@ def decode(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as utf8:
-        if body.startswith(codecs.BOM_UTF8) or utf8.start >= len(body) - 3:
+        if body.startswith(codecs.BOM_UTF8) or utf8.reason == "unexpected end of data":
             # It says that it is UTF-8, or is so but for the last character, which was cut in two.
             raise ParseError(
                 f"not UTF-8 at byte {utf8.start} of {len(body)}", code="wrong_encoding", remedy=_AGAIN
             ) from utf8
     try:
-        return body.decode("cp932")
+        text = body.decode("cp932")
     except UnicodeDecodeError as error:
         raise ParseError(
             f"neither UTF-8 nor CP932 (byte {error.start})", code="wrong_encoding", remedy=_AGAIN
         ) from error
+    if _NO_CHARACTER.search(text):
+        raise ParseError("neither UTF-8 nor CP932 (byte 80, A0, FD, FE or FF)", code="wrong_encoding", remedy=_AGAIN)
+    return text

@@ -11,7 +11,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -95,7 +96,9 @@ def _decoded(body: bytes) -> _Collection:
             code="not_feature_collection",
             remedy="check the address that the feed reads",
         )
-    named = collection.crs.get("properties", {}).get("name") if isinstance(collection.crs, dict) else None
+    named = collection.crs
+    for member in ("properties", "name"):
+        named = named.get(member) if isinstance(named, dict) else None
     if collection.crs is not None and not (isinstance(named, str) and _CRS84.search(named)):
         raise ParseError(
             f"coordinates in {str(named)[:80]!r}, not in degrees of longitude and latitude",
@@ -110,17 +113,19 @@ def _features(collection: _Collection) -> Iterator[_Feature]:
         yield from msgspec.json.decode(collection.features or b"null", type=list[_Feature])
     except msgspec.ValidationError as error:
         raise ParseError(f"not a GeoJSON feature: {error}", code="not_geojson", remedy=_AGAIN) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=_AGAIN) from error
 
 
 def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
     try:
-        value = json.loads(bytes(raw), object_pairs_hook=_once, parse_constant=_refuse)
+        value = json.loads(bytes(raw), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ParseError(
             f"properties: {_one_line(error)}", code="not_json", remedy=_AGAIN, position=position
         ) from error
+    if value is not None and not isinstance(value, dict):
+        raise ParseError("properties are no object", code="not_geojson", remedy=_AGAIN, position=position)
     return value or {}
 
 
@@ -131,8 +136,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _refuse(constant: str) -> None:
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if isfinite(value) else _refuse(number[:40])
 
 
 def _text(geometry: _Geometry | None) -> str | None:
@@ -140,14 +150,15 @@ def _text(geometry: _Geometry | None) -> str | None:
     if geometry is None or geometry.type not in _TYPES:
         return None
     coordinates = bytes(geometry.coordinates)
-    if coordinates[:8].replace(b" ", b"").startswith(b"[[[[["):
+    if coordinates[:8].replace(b" ", b"").startswith(b"[[[[[") or not coordinates.isascii():
         return None
     return f'{{"type":"{geometry.type}","coordinates":{coordinates.decode()}}}'
 
 
 def _geometries(texts: list[str | None], found: Features) -> None:
     base = len(found.geometry)
-    shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
+    with np.errstate(all="ignore"):  # a number beyond any float: unreadable, as it must be
+        shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
     for offset, (text, shape) in enumerate(zip(texts, shapes, strict=True)):
         if shape is None or shapely.is_empty(shape):
             found.geometry.append(None)

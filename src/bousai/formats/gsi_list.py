@@ -57,7 +57,7 @@ class Listing:
                 issues.append(
                     Issue(
                         "unknown_flag",
-                        f"{self.columns[_ID][index]}: {name} is {cells[index][:40]!r}, not 1 or empty",
+                        f"{_shown(self.columns[_ID][index])}: {name} is {cells[index][:40]!r}, not 1 or empty",
                         "ask 国土地理院; it is shown as unknown",
                         "warning",
                         self.position[index],
@@ -67,6 +67,10 @@ class Listing:
 
 
 _FLAG = {"1": True, "": False}
+
+
+def _shown(common_id: str) -> str:
+    return common_id if _COMMON_ID.fullmatch(common_id) else repr(common_id[:40])
 
 
 def read(body: bytes) -> Listing:
@@ -82,10 +86,10 @@ def read(body: bytes) -> Listing:
         columns = {name: [cell.strip() for cell in column] for name, column in table.columns.items()}
         listing = Listing(columns, [None] * len(table), [f"line {line}" for line in table.lines])
     missing = [name for name in (_ID, _NAME, _ADDRESS) if name not in columns]
-    if missing and (columns or not listing.position):
+    if missing:
         raise ParseError(
             f"no column {' and no column '.join(missing)}",
-            code="not_gsi_list" if columns else "empty",
+            code="not_gsi_list" if columns or listing.position else "empty",
             remedy="check the address that the feed reads",
         )
     return listing
@@ -187,7 +191,7 @@ def _places(
         issues.append(
             Issue(
                 "no_position",
-                f"{ids[index]}: no usable position, {what}",
+                f"{_shown(ids[index])}: no usable position, {what}",
                 "ask the municipality; the place is kept without a position",
                 "warning",
                 listing.position[index],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -56,7 +57,7 @@ def read(body: bytes, prefix: str) -> Features:
             names = names[:1]  # the others are summaries of it: …_prefecture.shp, …_subprefecture.shp
         if len(names) > 1:
             raise ParseError(
-                f"the archive has {len(names)} layers: {', '.join(names)[:200]}",
+                f"the archive has {len(names)} layers: {', '.join(names)[:200]!r}",
                 code="no_layer",
                 remedy="give the delivery of one prefecture or one edition",
             )
@@ -76,11 +77,22 @@ def _members(body: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
-            _harmless(infos)
+            _harmless(infos, len(body))
             wanted = [(name, info) for info in infos if (name := _name(info)).lower().endswith(_SUFFIXES)]
-            return {name: archive.read(info) for name, info in wanted}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise ParseError(f"not a readable ZIP archive: {error}", code="not_zip", remedy=_AGAIN) from error
+            return {name: _content(archive, info) for name, info in wanted}
+    except _BROKEN_ZIP as error:
+        raise ParseError(
+            f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=_AGAIN
+        ) from error
+
+
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, IndexError)
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """As many bytes as the archive states and no more; its check sum says whether that was all."""
+    with archive.open(info) as file:
+        return file.read(info.file_size)
 
 
 _SUFFIXES = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".geojson", ".json")
@@ -93,12 +105,13 @@ def _name(info: zipfile.ZipInfo) -> str:
             name = name.encode("cp437").decode("cp932")
         except UnicodeError:
             name = info.filename
-    return PurePosixPath(name.replace("\\", "/")).name
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.stem + path.suffix.lower()
 
 
-def _harmless(infos: list[zipfile.ZipInfo]) -> None:
+def _harmless(infos: list[zipfile.ZipInfo], size: int) -> None:
     unpacked = sum(info.file_size for info in infos)
-    packed = sum(info.compress_size for info in infos)
+    packed = min(sum(info.compress_size for info in infos), size)  # stated sizes may be wrong
     why = None
     if len(infos) > _MEMBERS:
         why = f"{len(infos)} files"
@@ -106,12 +119,14 @@ def _harmless(infos: list[zipfile.ZipInfo]) -> None:
         why = f"{packed} bytes that unpack to {unpacked}"
     for info in infos:
         path = PurePosixPath(info.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
+        if path.is_absolute() or ".." in path.parts or info.filename[1:2] == ":":
             why = f"a file outside of it: {info.filename[:80]!r}"
         elif info.external_attr >> 16 & 0o170000 == 0o120000:
             why = f"a symbolic link: {info.filename[:80]!r}"
         elif info.flag_bits & 1:
             why = "an encrypted file"
+        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            why = f"a file packed in an unusual way ({info.compress_type})"
     if why is not None:
         raise ParseError(f"the archive holds {why}", code="hostile_zip", remedy="ask the publisher; nothing was read")
 
@@ -125,12 +140,12 @@ def _columns(features: geojson.Features) -> Features:
 def _shapefile(members: dict[str, bytes], stem: str) -> Features:
     parts = {suffix: members.get(stem + suffix) for suffix in (".shp", ".shx", ".dbf", ".prj")}
     if parts[".dbf"] is None or parts[".shx"] is None:
-        raise ParseError(f"{stem}: .dbf or .shx is missing", code="not_shapefile", remedy=_AGAIN)
+        raise ParseError(f"{stem[:80]!r}: .dbf or .shx is missing", code="not_shapefile", remedy=_AGAIN)
     prj = (parts.pop(".prj") or b"JGD_2011").decode("latin-1")
     projected = not prj.lstrip().startswith("GEOGCS") and prj != "JGD_2011"
     if projected or not any(name in prj for name in _DEGREES):
         raise ParseError(
-            f"{stem}: coordinates are in {prj[:80]!r}, not in degrees of JGD2011, JGD2000 or WGS 84",
+            f"{stem[:80]!r}: coordinates are in {prj[:80]!r}, not in degrees of JGD2011, JGD2000 or WGS 84",
             code="wrong_crs",
             remedy="fetch an edition in JGD2011",
         )
@@ -141,11 +156,14 @@ def _shapefile(members: dict[str, bytes], stem: str) -> Features:
     try:
         # latin-1 keeps every byte, so that the encoding can be decided by all texts together
         meta, _, wkb, values = pyogrio.raw.read(packed.getvalue(), encoding="ISO-8859-1")
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
-        raise ParseError(f"{stem}: {' '.join(str(error).split())}", code="not_shapefile", remedy=_AGAIN) from error
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, IndexError) as error:
+        cause = "no layer in it" if isinstance(error, IndexError) else " ".join(str(error).split())
+        raise ParseError(f"{stem[:80]!r}: {cause}", code="not_shapefile", remedy=_AGAIN) from error
     columns = {str(name): list(column) for name, column in zip(meta["fields"], values, strict=True)}
+    if not columns:
+        raise ParseError(f"{stem[:80]!r}: no attribute in its .dbf", code="not_shapefile", remedy=_AGAIN)
     geometry = [None if one is None else bytes(one) for one in wkb]
-    return Features(_decoded(columns, stem), geometry, [])
+    return Features(_decoded(columns, stem), geometry, [n for n, one in enumerate(geometry) if one is None])
 
 
 def _decoded(columns: dict[str, list[Any]], stem: str) -> dict[str, list[Any]]:
@@ -157,7 +175,7 @@ def _decoded(columns: dict[str, list[Any]], stem: str) -> dict[str, list[Any]]:
             }
         except UnicodeDecodeError:
             continue
-    raise ParseError(f"{stem}.dbf: neither UTF-8 nor CP932", code="wrong_encoding", remedy=_AGAIN)
+    raise ParseError(f"{stem[:80]!r}: .dbf is neither UTF-8 nor CP932", code="wrong_encoding", remedy=_AGAIN)
 
 
 def _text(value: Any, encoding: str) -> Any:

@@ -26,7 +26,8 @@ def geometry(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulle
     if not held.any():
         return bulletin
     shapes = np.full(len(items), None, dtype=object)
-    shapes[held] = shapely.from_wkb([wkb for wkb in items.geometry if wkb is not None], on_invalid="ignore")
+    with np.errstate(all="ignore"):  # coordinates that are no numbers: not usable, below
+        shapes[held] = shapely.from_wkb([wkb for wkb in items.geometry if wkb is not None], on_invalid="ignore")
     if shapely.has_z(shapes).any():
         shapes = shapely.force_2d(shapes)
     usable, why = _usable(shapes, kinds()[bulletin.kind].in_japan)
@@ -70,7 +71,9 @@ def _within(bounds: npt.NDArray[np.float64], box: tuple[float, float, float, flo
 
 def _usable(shapes: Any, in_japan: bool) -> tuple[npt.NDArray[np.bool_], Any]:
     bounds = shapely.bounds(shapes)
-    readable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes)) & np.isfinite(bounds).all(axis=1)
+    readable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    coordinates, of = shapely.get_coordinates(shapes, return_index=True)  # the bounds leave a NaN out
+    readable[of[~np.isfinite(coordinates).all(axis=1)]] = False
     on_earth = _within(bounds, _EARTH)
     inside = _within(bounds, JAPAN) if in_japan else on_earth
     swapped = _within(bounds[:, [1, 0, 3, 2]], JAPAN)

@@ -12,7 +12,7 @@ from bousai.model import Bulletin, Issue, RawDocument
 
 # C0 and C1 but for line feed and tab, and the marks that turn the direction of writing (UAX 9): a name must not
 # look like another one, nor break a terminal or a log.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 def text(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulletin:

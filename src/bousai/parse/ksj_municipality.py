@@ -23,6 +23,7 @@ from bousai.model import Bulletin, Issue, Item, table_of
 VERSION = "1"
 _PREF, _SUBPREF, _COUNTY, _NAME, _WARD, _CODE = (f"N03_00{n}" for n in (1, 2, 3, 4, 5, 7))
 _UNASSIGNED = "所属未定地"
+_POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 _FIVE_DIGITS = re.compile(r"\d{5}", re.ASCII)
 
 
@@ -38,25 +39,36 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
             code="not_n03",
             remedy="fetch the edition by municipality, not the one by prefecture",
         )
+    with np.errstate(all="ignore"):  # coordinates that are no numbers are seen to in normalise
+        shapes = shapely.from_wkb(np.array(features.geometry, dtype=object))
+    areas = np.isin(shapely.get_type_id(shapes), _POLYGONS)
     issues: list[Issue] = []
     rows: dict[str, list[int]] = defaultdict(list)
     for index, code in enumerate(columns[_CODE]):
         name = columns[_NAME][index]
         position = f"features[{index}]"
-        if isinstance(code, str) and _FIVE_DIGITS.fullmatch(code) and index not in features.unreadable:
-            rows[code].append(index)
-        elif index in features.unreadable:
+        if not areas[index]:
             raise ParseError(
-                f"the polygon of {name} cannot be read", code="bad_geometry", remedy="", position=position
+                f"{_shown(name)} has no polygon that can be read",
+                code="bad_geometry",
+                remedy="fetch the original bytes again from the publisher",
+                position=position,
             )
+        if isinstance(code, str) and _FIVE_DIGITS.fullmatch(code) and isinstance(name, str) and name:
+            rows[code].append(index)
         elif code is None and name == _UNASSIGNED:
-            cause = f"{columns[_PREF][index]}: {_UNASSIGNED} has no municipality"
+            cause = f"{_shown(columns[_PREF][index])}: {_UNASSIGNED} has no municipality"
             issues.append(Issue("unassigned_land", cause, "none needed", "info", position))
         else:
-            raise ParseError(f"{name} has the code {code!r}", code="not_n03", remedy="see N03_007", position=position)
+            raise ParseError(
+                f"{_shown(name)} has the code {_shown(code)}",
+                code="not_n03",
+                remedy="see N03_004 and N03_007",
+                position=position,
+            )
     by_pref: dict[str, list[Item]] = defaultdict(list)
     for code, found in sorted(rows.items()):
-        by_pref[code[:2]].append(_item(code, found, features))
+        by_pref[code[:2]].append(_item(code, found, features.columns, shapes[found]))
     for pref, items in sorted(by_pref.items()):
         yield Bulletin(
             kind="municipality",
@@ -71,15 +83,19 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     yield from issues
 
 
-def _item(code: str, rows: list[int], features: ksj.Features) -> Item:
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if text.isprintable() and len(text) <= 40 else repr(text[:40])
+
+
+def _item(code: str, rows: list[int], columns: dict[str, list[Any]], shapes: Any) -> Item:
     def said(name: str) -> str | None:
-        value: Any = features.columns[name][rows[0]] if name in features.columns else None
-        return value or None
+        value: Any = columns[name][rows[0]] if name in columns else None
+        return value if value and isinstance(value, str) else None
 
     pref, county, name, ward = said(_PREF), said(_COUNTY), said(_NAME), said(_WARD)
     if county is not None and county.endswith("市"):  # until 2023: 政令指定都市 here, its ward in N03_004
         county, name, ward = None, county, name
-    shapes = shapely.from_wkb(np.array([features.geometry[n] for n in rows], dtype=object))
     polygons = shapely.get_parts(shapes)
     shape = polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
     return Item(

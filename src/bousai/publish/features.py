@@ -109,7 +109,8 @@ def _one(
         **{name: said.get(name) for name in names},
     }
     wkb = next((table.geometry[row] for table, row in reversed(aspects) if table.geometry[row] is not None), None)
-    return muni_code, orjson.dumps(properties), wkb
+    # orjson cuts a buffer of 8 KB to size, and nothing fits into what is left between them: a copy frees it whole.
+    return muni_code, bytes(memoryview(orjson.dumps(properties))), wkb
 
 
 def _geometry(

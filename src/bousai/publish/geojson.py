@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def geometry_texts(shapes: npt.NDArray[Any]) -> list[bytes]:
     if len(others):
         rounded = shapely.transform(shapes[others], lambda coordinates: np.round(coordinates, 6))
         for row, text in zip(others.tolist(), shapely.to_geojson(rounded), strict=True):
-            texts[row] = str(text).encode()
+            texts[row] = orjson.dumps(orjson.loads(text))  # GEOS writes 0.131 as 0.13100000000000001
     return texts
 
 
@@ -92,16 +92,21 @@ def title(layer: Layer, status: Status) -> tuple[str, str]:
 
 def shown_state(source: SourceFreshness) -> dict[str, Any]:
     """What a collection says of a source. `ok` and `quiet` are both "the last word of a source that answers"; with
-    anything else come the times from which a reader sees the age."""
+    anything else come the times from which a reader sees the age. One that is `held` still answers, so the time of
+    its last answer says nothing of the age and would make a new version of every poll."""
     if source.state in ("ok", "quiet"):
         return {"feed": source.feed, "state": "ok"}
     return {
         "feed": source.feed,
         "state": source.state,
         "reason": source.reason if source.state == "held" else "the source has not answered for too long",
-        "last_content_at": None if source.last_content_at is None else local(source.last_content_at),
-        "last_fetch_at": None if source.last_fetch_at is None else local(source.last_fetch_at),
+        "last_content_at": _local(source.last_content_at),
+        **({} if source.state == "held" else {"last_fetch_at": _local(source.last_fetch_at)}),
     }
+
+
+def _local(at: datetime | None) -> str | None:
+    return None if at is None else local(at)
 
 
 def head(
@@ -138,22 +143,31 @@ def collection(start: bytes, lines: Iterable[bytes]) -> bytes:
     return start + b",\n".join(lines) + END
 
 
-def layer_bytes(
-    layer: Layer,
+def layer_chunks(
     features: FeatureTable,
     *,
     valid_at: datetime,
     known_at: datetime,
     published_at: datetime,
     freshness: Sequence[SourceFreshness],
-) -> bytes:
-    """One layer as a GeoJSON document."""
-    start = head(
-        layer,
+) -> Iterator[bytes]:
+    """One layer as a GeoJSON document, in pieces: a layer of hundreds of megabytes is never held as one text."""
+    yield head(
+        features.layer,
         status=features.status,
         valid_at=valid_at,
         known_at=known_at,
         published_at=published_at,
         freshness=freshness,
     )
-    return collection(start, feature_lines(features))
+    yield from batches(feature_lines(features))
+    yield END
+
+
+def batches(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The features of a collection between its head and its end, joined by commas, some hundreds at a time."""
+    remaining = iter(lines)
+    separator = b""
+    while some := list(islice(remaining, _CHUNK)):
+        yield separator + b",\n".join(some)
+        separator = b",\n"

@@ -2,17 +2,20 @@
 
 ``layers/<layer>/``: ``v/<version>/`` (written first, never changed), ``latest.geojson`` (+ .gz, .zst),
 ``by-muni/<code>.geojson`` (+ .gz), ``changes.json``, ``manifest.json``. Then ``index.json`` for all layers.
-A reader of one file sees the old or the new one, whole. Unchanged content writes nothing.
+A reader of one file sees the old or the new one, whole. Unchanged content writes nothing. One writer of a layer at a
+time; one that was killed half-way is found by changes.json, which is ahead of the manifest then.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b, sha256
@@ -60,58 +63,65 @@ def write_layer(
     _guard(root, features, status)
     layer = features.layer
     folder = root / "layers" / layer.id
-    before = _json(folder / "manifest.json")
     lines = list(geojson.feature_lines(features))
     states = orjson.dumps([geojson.shown_state(source) for source in freshness])
     content = _digest(states, lines)
-    if before.get("content") == content:
-        return Published(before["version"], False, len(features))
-    # A content that comes back is another version: what is below v/ never changes.
-    version = _digest(str(before.get("version")).encode(), [content.encode()])
+    with _alone(folder):
+        before = _json(folder / "manifest.json")
+        changes = _json(folder / "changes.json").get("versions", [])
+        begun = changes[-1]["version"] if changes else before.get("version")
+        # Otherwise a writer was killed in between: its files may stand where those of `before` should.
+        whole = begun == before.get("version")
+        if whole and before.get("content") == content:
+            return Published(before["version"], False, len(features))
+        # A content that comes back is another version: what is below v/ never changes.
+        version = _digest(str(before.get("version")).encode(), [content.encode()])
 
-    def head(muni_code: str | None = None) -> bytes:
-        return geojson.head(
-            layer,
-            status=status,
-            valid_at=valid_at,
-            known_at=known_at,
-            published_at=published_at,
-            freshness=freshness,
-            muni_code=muni_code,
-        )
+        def head(muni_code: str | None = None) -> bytes:
+            return geojson.head(
+                layer,
+                status=status,
+                valid_at=valid_at,
+                known_at=known_at,
+                published_at=published_at,
+                freshness=freshness,
+                muni_code=muni_code,
+            )
 
-    new = folder / "v" / version
-    _write_version(new, head(), lines)
-    # Before `latest` moves: after a crash in between, the difference could not be told any more.
-    _write_changes(folder, version, published_at, features.ids, lines)
-    for suffix in _SUFFIXES:
-        _link(new / f"{layer.id}.geojson{suffix}", folder / f"latest.geojson{suffix}")
-    by_muni = _write_by_muni(folder / "by-muni", features, lines, states, head, before.get("by_muni", {}))
-    manifest = {
-        "layer": layer.id,
-        "status": status,
-        "version": version,
-        "content": content,
-        "previous_version": before.get("version"),
-        "previous_manifest_sha256": _sha256_of(folder / "manifest.json"),
-        "valid_at": local(valid_at),
-        "known_at": local(known_at),
-        "published_at": local(published_at),
-        "features": len(features),
-        "without_geometry": int(shapely.is_missing(features.geometry).sum()),
-        "bbox": _bbox(features),
-        "withheld": features.withheld,
-        "freshness": [_source(source) for source in freshness],
-        "files": {
-            path.relative_to(folder).as_posix(): {"sha256": _sha256_of(path), "size": path.stat().st_size}
-            for path in (folder / f"latest.geojson{suffix}" for suffix in _SUFFIXES)
-        },
-        "by_muni": by_muni,
-    }
-    body = _dump(manifest)
-    _write(new / "manifest.json", body)
-    _write(folder / "manifest.json", body)
-    return Published(version, True, len(features))
+        _clear(folder, folder / "by-muni", folder / "v", folder / "v" / str(begun))
+        new = folder / "v" / version
+        _write_version(new, head(), lines)
+        # Before anything else moves: from here on a crash shows.
+        _write_changes(folder, changes, version, published_at, features.ids, lines)
+        for suffix in _SUFFIXES:
+            _link(new / f"{layer.id}.geojson{suffix}", folder / f"latest.geojson{suffix}")
+        cuts = before.get("by_muni", {}) if whole else dict.fromkeys(_codes(folder / "by-muni"), "")
+        by_muni = _write_by_muni(folder / "by-muni", features, lines, states, head, cuts)
+        manifest = {
+            "layer": layer.id,
+            "status": status,
+            "version": version,
+            "content": content,
+            "previous_version": before.get("version"),
+            "previous_manifest_sha256": _sha256_of(folder / "manifest.json"),
+            "valid_at": local(valid_at),
+            "known_at": local(known_at),
+            "published_at": local(published_at),
+            "features": len(features),
+            "without_geometry": int(shapely.is_missing(features.geometry).sum()),
+            "bbox": _bbox(features),
+            "withheld": features.withheld,
+            "freshness": [_source(source) for source in freshness],
+            "files": {
+                path.relative_to(folder).as_posix(): {"sha256": _sha256_of(path), "size": path.stat().st_size}
+                for path in (folder / f"latest.geojson{suffix}" for suffix in _SUFFIXES)
+            },
+            "by_muni": by_muni,
+        }
+        if not (new / "manifest.json").exists():
+            _write(new / "manifest.json", _dump(manifest))
+        _link(new / "manifest.json", folder / "manifest.json")
+        return Published(version, True, len(features))
 
 
 _SUFFIXES = ("", ".gz", ".zst")
@@ -140,8 +150,7 @@ def _write_version(folder: Path, start: bytes, lines: list[bytes]) -> None:
     plain = aside / f"{folder.parent.parent.name}.geojson"
     with plain.open("wb") as file:
         file.write(start)
-        for batch in range(0, len(lines), 1000):
-            file.write((b"" if batch == 0 else b",\n") + b",\n".join(lines[batch : batch + 1000]))
+        file.writelines(geojson.batches(lines))
         file.write(geojson.END)
         _sync(file)
     with ThreadPoolExecutor(2) as pool:
@@ -170,13 +179,17 @@ def _zstd_file(plain: Path) -> None:
 
 
 def _write_changes(
-    folder: Path, version: str, published_at: datetime, ids: Sequence[str], lines: Sequence[bytes]
+    folder: Path,
+    known: list[dict[str, Any]],
+    version: str,
+    published_at: datetime,
+    ids: Sequence[str],
+    lines: Sequence[bytes],
 ) -> None:
-    """changes.json with one more version: what it adds, modifies and removes against the one before."""
-    known = _json(folder / "changes.json").get("versions", [])
+    """changes.json with one more version: what it adds, modifies and removes against the last one that is known."""
     if known and known[-1]["version"] == version:
         return
-    before = _lines_before(folder / "latest.geojson")
+    before = _lines_of(folder / "v" / known[-1]["version"] / f"{folder.name}.geojson") if known else {}
     now = {item_id: _short(line) for item_id, line in zip(ids, lines, strict=True)}
     entry = {
         "version": version,
@@ -188,7 +201,7 @@ def _write_changes(
     _write(folder / "changes.json", _dump({"versions": [*known, entry][-_KEPT_CHANGES:]}))
 
 
-def _lines_before(path: Path) -> dict[str, bytes]:
+def _lines_of(path: Path) -> dict[str, bytes]:
     """Feature id → digest of its line, of a file that we wrote."""
     found: dict[str, bytes] = {}
     if path.exists():
@@ -229,6 +242,11 @@ def _write_by_muni(
     return digests
 
 
+def _codes(folder: Path) -> list[str]:
+    """The municipalities that have a cut, by its file."""
+    return [path.name.removesuffix(".geojson") for path in folder.glob("*.geojson")]
+
+
 def _bbox(features: FeatureTable) -> list[float] | None:
     if shapely.is_missing(features.geometry).all():
         return None
@@ -263,7 +281,9 @@ def write_index(
         "bousai:status": status,
         "layers": entries,
     }
-    _write(root / "index.json", _dump(body))
+    with _alone(root):
+        _clear(root)
+        _write(root / "index.json", _dump(body))
 
 
 def _entry(
@@ -326,6 +346,28 @@ def _sha256_of(path: Path) -> str | None:
         while step := file.read(_STEP):
             digest.update(step)
     return digest.hexdigest()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process or thread writes in `folder`; the lock goes with whoever dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear(*folders: Path) -> None:
+    """Remove what writers that died have left aside."""
+    for folder in folders:
+        for path in folder.glob(".*." + "[0-9a-f]" * 32):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _write(path: Path, body: bytes) -> None:

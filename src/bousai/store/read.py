@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,20 +37,20 @@ def items(
     *,
     valid_at: datetime,
     known_at: datetime | None = None,
-    muni: str | None = None,
+    muni: str | Collection[str] | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
 ) -> RevisionTable:
     """Items of a kind as they were true at `valid_at` and known at `known_at` (None: all that is recorded).
 
-    `muni` is a 5-digit code, `bbox` is west, south, east, north in degrees. Ordered by item id.
+    `muni` is a 5-digit code or several, `bbox` is west, south, east, north in degrees. Ordered by item id.
     The result's `known_at` is the recording time of the last bulletin that it takes into account.
     """
     where = [_SEEN, "s.kind = :kind", "s.status = :status"]
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
     if muni is not None:
-        where.append("r.muni_code = :muni")
-        bound["muni"] = muni
+        where.append("r.muni_code IN :muni")
+        bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
     with store.engine.connect() as connection:
         bound["known"], recorded = _log_position(connection, known_at)
         if bbox is not None:
@@ -62,7 +62,10 @@ def items(
             " FROM scope s JOIN revision r ON r.scope_id = s.id"
             f" WHERE {' AND '.join(where)} ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
         )
-        rows = connection.execute(sa.text(query), bound).fetchall()
+        statement = sa.text(query)
+        if muni is not None:
+            statement = statement.bindparams(sa.bindparam("muni", expanding=True))
+        rows = connection.execute(statement, bound).fetchall()
         said = _bulletins(connection, {row[6] for row in rows} | {row[7] for row in rows})
         geometry = [dialect.geometry_out(connection, row[5]) for row in rows]
     stated = [said[row[6]] for row in rows]
@@ -246,10 +249,15 @@ def last_bulletin_at(store: Store, feed: str, status: Status = "actual") -> date
 
 
 def borrowed_geometry(
-    store: Store, kind: str, valid_at: datetime, known_at: datetime | None, status: Status
+    store: Store,
+    kind: str,
+    valid_at: datetime,
+    known_at: datetime | None,
+    status: Status,
+    muni_codes: Collection[str],
 ) -> dict[str, bytes]:
     """Municipality code → WKB of the items of a kind that carry geometry, for layers that borrow it."""
-    table = items(store, kind, valid_at=valid_at, known_at=known_at, status=status)
+    table = items(store, kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni_codes)
     return {
         code: wkb
         for code, wkb in zip(table.muni_code, table.geometry, strict=True)
