@@ -1,4 +1,7 @@
-"""Write the tables of feeds and layers in README.md and README.ja.md anew from config/. Part of ``make goldens``."""
+"""Write what documents repeat of config/ anew: the tables in README.md and README.ja.md, and docs/layers.md.
+
+Part of ``make goldens``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from bousai import catalogue
 from bousai.catalogue import Feed
 from bousai.model import Layer
+from bousai.publish.features import COMMON
 
 PROJECT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.ja.md")
@@ -82,7 +86,35 @@ def with_tables(name: str, text: str) -> str:
     return text
 
 
+def layers_page() -> str:
+    """docs/layers.md: every layer with its fields."""
+    known = catalogue.load(PROJECT / "config")
+    parts = [
+        "# Layers: the public contract\n\n"
+        "Written from config/layers/ by `make goldens`. Codes are text, times ISO 8601 with offset, what is absent is\n"
+        "`null`. Every feature has, before its own fields: "
+        + ", ".join(f"`{name}`" for name in COMMON)
+        + ".\n"
+    ]
+    for layer in known.layers.values():
+        rows = [
+            (f"`{field.name}`", field.type, field.unit or "", field.ja, field.en, field.eei_item or "")
+            for field in layer.fields
+        ]
+        feeds = ", ".join(f"`{feed.id}`" for feed in known.feeds_of(layer.kind))
+        parts.append(
+            f"\n## `{layer.id}` {layer.title_ja} – {layer.title_en}\n\n"
+            f"{layer.description_ja}\n\n{layer.description_en}\n\n"
+            f"Geometry: {layer.geometry}"
+            + (f", borrowed from `{layer.geometry_from}` by municipality" if layer.geometry_from else "")
+            + f". Feeds: {feeds}.\n\n"
+            + markdown(("field", "type", "unit", "日本語", "English", "EEI"), rows)
+        )
+    return "".join(parts)
+
+
 def main() -> None:
+    (PROJECT / "docs" / "layers.md").write_text(layers_page(), encoding="utf-8")
     for name in READMES:
         path = PROJECT / name
         path.write_text(with_tables(name, path.read_text(encoding="utf-8")), encoding="utf-8")

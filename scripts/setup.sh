@@ -76,7 +76,8 @@ sync_with_uv() {
     if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then
         export UV_DEFAULT_INDEX=$index
     fi
-    $venv/bin/uv pip sync --quiet --python $venv/bin/python --require-hashes requirements.lock
+    # the certificates of this machine: offices often have a proxy with one of their own
+    $venv/bin/uv pip sync --system-certs --quiet --python $venv/bin/python --require-hashes requirements.lock
 }
 
 if ! sync_with_uv; then

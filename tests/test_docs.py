@@ -82,6 +82,10 @@ def test_tables_are_current(name: str) -> None:
     assert readme_tables.with_tables(name, text(name)) == text(name), "make goldens"
 
 
+def test_the_page_of_layers_is_current() -> None:
+    assert text("docs/layers.md") == readme_tables.layers_page(), "make goldens"
+
+
 @pytest.mark.parametrize("name", [*READMES, "CHANGELOG.md"])
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text(name))

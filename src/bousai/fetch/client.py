@@ -327,6 +327,11 @@ class _PublicConnection(_Guarded, HTTPSConnection):
 class _ProxiedConnection(_Guarded, HTTPSConnection):
     """TLS through the proxy of an office: the proxy resolves the name, so here there is no address to check."""
 
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        if self._guard is not None:
+            _Watch.over(self._guard)  # an answer of the proxy that was cut short looks whole, too
+
 
 class _LocalPool(HTTPConnectionPool):
     ConnectionCls = _LocalConnection
