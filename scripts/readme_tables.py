@@ -93,7 +93,7 @@ def layers_page() -> str:
         "# Layers: the public contract\n\n"
         "Written from config/layers/ by `make goldens`. Codes are text, times ISO 8601 with offset, what is absent is\n"
         "`null`. Every feature has, before its own fields: "
-        + ", ".join(f"`{name}`" for name in COMMON)
+        + ", ".join(f"`{field.name}` ({field.ja})" for field in COMMON)
         + ".\n"
     ]
     for layer in known.layers.values():

@@ -328,7 +328,7 @@ class _ProxiedConnection(_Guarded, HTTPSConnection):
     """TLS through the proxy of an office: the proxy resolves the name, so here there is no address to check."""
 
     def _tunnel(self) -> None:
-        super()._tunnel()  # type: ignore[misc]
+        super()._tunnel()
         if self._guard is not None:
             _Watch.over(self._guard)  # an answer of the proxy that was cut short looks whole, too
 

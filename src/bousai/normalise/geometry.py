@@ -96,9 +96,7 @@ def _mended(shapes: Any, bulletin: Bulletin, issues: list[Issue]) -> Any:
     broken = areas & ~shapely.is_valid(shapes)
     for index in np.flatnonzero(broken).tolist():
         reason = shapely.is_valid_reason(shapes[index]).partition("[")[0]
-        shapes[index] = _areas_of(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
-        if shapes[index] is not None:  # on the grid again, valid there too
-            shapes[index] = _areas_of(shapely.set_precision(shapes[index], 1e-6))
+        shapes[index] = _repaired(shapes[index])
         position = bulletin.items.position[index] if bulletin.items.position else ""
         kept = "" if shapes[index] is not None else "; nothing was left of it"
         issues.append(
@@ -112,6 +110,17 @@ def _mended(shapes: Any, bulletin: Bulletin, issues: list[Issue]) -> Any:
         )
     shapes[areas] = shapely.orient_polygons(_rounded(shapes[areas]), exterior_cw=False)
     return shapes
+
+
+def _repaired(shape: Any) -> Any:
+    """Valid on the grid of six decimals; None where nothing is left, or where GEOS does not find it."""
+    try:
+        shape = _areas_of(shapely.make_valid(shape, method="structure", keep_collapsed=False))
+        if shape is not None:
+            shape = _areas_of(_rounded(shapely.set_precision(shape, 1e-6)))
+    except shapely.GEOSException:
+        return None
+    return shape if shapely.is_valid(shape) else None
 
 
 def _areas_of(shape: Any) -> Any:

@@ -14,11 +14,20 @@ import numpy.typing as npt
 import orjson
 import shapely
 
-from bousai.model import Layer, RevisionTable, Status
+from bousai.model import Field, Layer, RevisionTable, Status
 from bousai.vocab.municipality import wards
 
 JST = ZoneInfo("Asia/Tokyo")
-COMMON = ("id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status")
+COMMON = (
+    Field(name="id", type="text", ja="識別子（不変）", en="Identifier, stable for ever"),
+    Field(name="kind", type="text", ja="種類", en="Kind of item"),
+    Field(name="muni_code", type="text", ja="市区町村コード（JIS X 0402、5桁）", en="Municipality code, 5 digits"),
+    Field(name="source", type="text", ja="取得元のフィード", en="Feed that it came from"),
+    Field(name="issuer", type="text", ja="発表機関", en="Who issued it"),
+    Field(name="issued_at", type="datetime", ja="発表時刻", en="When it was issued"),
+    Field(name="recorded_at", type="datetime", ja="記録時刻", en="When it was recorded here"),
+    Field(name="status", type="text", ja="運用種別", en="actual, exercise or test"),
+)
 """The properties that every feature of every layer has, before the layer's own."""
 
 

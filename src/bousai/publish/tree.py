@@ -294,7 +294,6 @@ def _entry(
         return
     address = f"{public_url}/layers/{layer.id}"
     title_ja, title_en = geojson.title(layer, status)
-    common = [{"name": name, "type": "datetime" if name.endswith("_at") else "text"} for name in COMMON]
     yield {
         "id": layer.id,
         "kind": layer.kind,
@@ -303,7 +302,7 @@ def _entry(
         "description_ja": layer.description_ja,
         "description_en": layer.description_en,
         "geometry": layer.geometry,
-        "fields": [*common, *(field.model_dump() for field in layer.fields)],
+        "fields": [field.model_dump() for field in (*COMMON, *layer.fields)],
         "version": manifest["version"],
         "features": manifest["features"],
         "bbox": manifest["bbox"],
