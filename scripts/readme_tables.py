@@ -91,8 +91,8 @@ def layers_page() -> str:
     known = catalogue.load(PROJECT / "config")
     parts = [
         "# Layers: the public contract\n\n"
-        "Written from config/layers/ by `make goldens`. Codes are text, times ISO 8601 with offset, what is absent is\n"
-        "`null`. Every feature has, before its own fields: "
+        "Written from config/layers/ by `make goldens`. Codes are text, times ISO 8601 with offset, what is absent\n"
+        "is `null`. Every feature has, before its own fields: "
         + ", ".join(f"`{field.name}` ({field.ja})" for field in COMMON)
         + ".\n"
     ]

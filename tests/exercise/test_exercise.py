@@ -393,6 +393,12 @@ def test_no_way_out_of_the_folder(player: Player, path: str) -> None:
     assert not answer.endswith(b"secret")
 
 
+def test_a_file_that_has_gone_is_not_there(player: Player) -> None:
+    (player.folder / "lists/b.csv").unlink()
+    assert player.get("/host/playback/lists/b.csv")[0] == 404
+    assert player.get("/host/playback/lists/a.csv")[0] == 200
+
+
 def test_nothing_but_reading(player: Player) -> None:
     for method in ("POST", "PUT", "DELETE"):
         answer = player.raw(f"{method} /x/playback/lists/b.csv HTTP/1.1\r\nConnection: close\r\n\r\n".encode())

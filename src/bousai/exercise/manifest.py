@@ -11,6 +11,7 @@ entries:                              # the first that matches a file takes it
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -87,7 +88,7 @@ def read(manifest: Path, folder: Path) -> Recording:
     """Match the files of `folder` with the entries of `manifest`. Raises `CatalogueError`."""
     try:
         plan = Manifest.model_validate(yaml.safe_load(manifest.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise CatalogueError(
             f"{manifest.name}: {' '.join(str(error).split())[:300]}", remedy="see docs of bousai.exercise.manifest"
         ) from error
@@ -130,15 +131,18 @@ def _parts_match(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 def _telegram(folder: Path, path: str, at: datetime | None) -> Recorded:
     """What an index says of a telegram, from its Control; the file may be damaged, then `at` must be given."""
     control: dict[str, str] = {}
-    for _, element in etree.iterparse(str(folder / path), recover=True, resolve_entities=False, no_network=True):
-        control.setdefault(etree.QName(element).localname, (element.text or "").strip())
-        if etree.QName(element).localname == "Control":
-            break
+    with (folder / path).open("rb") as file, suppress(etree.XMLSyntaxError):  # where nothing can be recovered
+        for _, element in etree.iterparse(file, recover=True, resolve_entities=False, no_network=True):
+            control.setdefault(etree.QName(element).localname, (element.text or "").strip())
+            if etree.QName(element).localname == "Control":
+                break
     if at is None:
         try:
             at = datetime.fromisoformat(control.get("DateTime", ""))
         except ValueError:
-            raise CatalogueError(f"{path}: no Control/DateTime", remedy="give `at` in the manifest") from None
+            at = None
+        if at is None or at.tzinfo is None:
+            raise CatalogueError(f"{path}: no Control/DateTime with an offset", remedy="give `at` in the manifest")
     title = control.get("Title", "")
     row = jma.telegram(title)
     index = row.atom if row is not None and row.atom else "other"

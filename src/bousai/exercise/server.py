@@ -111,7 +111,10 @@ def _handler(recording: Recording, pages: dict[str, _Page]) -> type[BaseHTTPRequ
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            page = self._find(unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2])
+            try:
+                page = self._find(unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2])
+            except (ValueError, OSError):  # not an address, or the file has gone
+                page = None
             if page is None:
                 self.send_error(404)
                 return
@@ -148,8 +151,11 @@ def _handler(recording: Recording, pages: dict[str, _Page]) -> type[BaseHTTPRequ
             asked = self.headers.get("If-None-Match")
             if asked is not None:
                 return etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))
-            since = self.headers.get("If-Modified-Since")
-            return since is not None and at.replace(microsecond=0) <= parsedate_to_datetime(since)
+            try:
+                since = parsedate_to_datetime(self.headers.get("If-Modified-Since", ""))
+            except ValueError:
+                return False
+            return since.tzinfo is not None and at.replace(microsecond=0) <= since
 
         def _validators(self, etag: str, page: _Page) -> None:
             self.send_header("ETag", etag)
