@@ -378,6 +378,21 @@ def test_an_area_smaller_than_the_grid_leaves_nothing_and_the_item_stays() -> No
     assert [(issue.code, issue.severity) for issue in issues] == [("geometry_repaired", "warning")]
 
 
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [(10, 15), (4, 30), (16, 6), (17, 24), (13, 12)],
+        [(18, 19), (24, 10), (22, 21), (21, 4), (28, 25), (27, 22)],
+    ],
+)
+def test_an_area_that_cannot_be_repaired_on_the_grid_does_not_stop_the_others(ring: list[tuple[int, int]]) -> None:
+    found, issues = placed(shapely.to_wkb(shapely.Polygon([(136 + x / 1e6, 37 + y / 1e6) for x, y in ring])))
+    assert found is None or found.is_valid
+    assert [(issue.code, issue.severity) for issue in issues] == [
+        ("geometry_repaired", "warning" if found is None else "info")
+    ]
+
+
 def test_holes_are_clockwise() -> None:
     ring = shapely.box(136, 37, 137, 38, ccw=False)
     area = shapely.difference(ring, shapely.box(136.2, 37.2, 136.4, 37.4))

@@ -98,7 +98,7 @@ def _mended(shapes: Any, bulletin: Bulletin, issues: list[Issue]) -> Any:
         reason = shapely.is_valid_reason(shapes[index]).partition("[")[0]
         shapes[index] = _repaired(shapes[index])
         position = bulletin.items.position[index] if bulletin.items.position else ""
-        kept = "" if shapes[index] is not None else "; nothing was left of it"
+        kept = "" if shapes[index] is not None else "; nothing usable was left of it"
         issues.append(
             Issue(
                 "geometry_repaired",

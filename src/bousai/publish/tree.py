@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from bousai.publish.features import COMMON, FeatureTable, local
 _KEPT_CHANGES = 500
 _GZIP_LEVEL, _ZSTD_LEVEL = 2, 3
 _STEP = 4 * 1024 * 1024
+_WRITERS, _AT_ONCE = 32, 512  # threads that wait for the disk, files that wait to be renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +236,16 @@ def _write_by_muni(
         if code is not None:
             cuts[code].append(line)
     digests = {code: _digest(states, cuts.get(code, [])) for code in sorted({*cuts, *before})}
-    for code, digest in digests.items():
-        if before.get(code) != digest:
-            body = geojson.collection(head(code), cuts.get(code, []))
-            _write(folder / f"{code}.geojson", body)
-            _write(folder / f"{code}.geojson.gz", igzip.compress(body, _GZIP_LEVEL, mtime=0))
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for code, digest in digests.items():
+            if before.get(code) != digest:
+                body = geojson.collection(head(code), cuts.get(code, []))
+                yield f"{code}.geojson", body
+                yield f"{code}.geojson.gz", igzip.compress(body, _GZIP_LEVEL, mtime=0)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_all(folder, files())
     return digests
 
 
@@ -371,15 +378,33 @@ def _clear(*folders: Path) -> None:
 
 def _write(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with aside.open("xb") as file:
-            file.write(body)
-            _sync(file)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    _write_all(path.parent, [(path.name, body)])
+
+
+def _write_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Put files into a folder, each whole: written aside, on the disk, then renamed.
+
+    Many at once, because a disk takes a hundred waiting writers in the time of a few one after another.
+    """
+    waiting = iter(files)
+    mark = uuid.uuid4().hex
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        while some := list(islice(waiting, _AT_ONCE)):
+            asides = [folder / f".{name}.{mark}" for name, _ in some]
+            try:
+                list(pool.map(_write_aside, asides, (body for _, body in some)))
+                for aside, (name, _) in zip(asides, some, strict=True):
+                    os.replace(aside, folder / name)
+            finally:
+                for aside in asides:
+                    aside.unlink(missing_ok=True)
+    _sync_folder(folder)
+
+
+def _write_aside(aside: Path, body: bytes) -> None:
+    with aside.open("xb") as file:
+        file.write(body)
+        _sync(file)
 
 
 def _link(source: Path, path: Path) -> None:
