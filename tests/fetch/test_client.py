@@ -198,6 +198,11 @@ def drips_headers(exchange: Exchange) -> None:
     exchange.drip(b"X-A: 1\r\n")
 
 
+def drips_headers_of_an_error(exchange: Exchange) -> None:
+    exchange.raw("HTTP/1.1 404 X")  # cut short by us it would pass for an answer that is final
+    exchange.drip(b"X-A: 1\r\n")
+
+
 def drips_one_header(exchange: Exchange) -> None:
     exchange.raw("HTTP/1.1 200 X", "Content-Length: 0")
     exchange.drip(b"X", b"-", b"A", b":", b"a")
@@ -240,6 +245,7 @@ def stops_after_a_full_read(exchange: Exchange) -> None:
         drips_chunks,
         drips_inside_a_chunk,
         drips_headers,
+        drips_headers_of_an_error,
         drips_one_header,
         drips_status_line,
         drips_redirects,

@@ -319,9 +319,13 @@ def test_the_name_goes_before_the_id() -> None:
     assert issues == []
 
 
-def test_an_unknown_name_falls_back_to_the_id() -> None:
-    item, issues = only(csv_of({"都道府県名及び市町村名": "石川県能登市"}))
-    assert (item.muni_code, issues) == ("17204", [])
+@pytest.mark.parametrize(
+    ("name", "common_id"),
+    [("石川県能登市", "E1720400001201"), ("", "E1720400001201"), ("北海道泊村", "E0140300001201")],
+)
+def test_an_unknown_or_ambiguous_name_falls_back_to_the_id(name: str, common_id: str) -> None:
+    item, issues = only(csv_of({"都道府県名及び市町村名": name, "共通ID": common_id}))
+    assert (item.muni_code, issues) == (common_id[1:6], [])
 
 
 @pytest.mark.parametrize("column", ["共通ID", "施設・場所名", "住所"])
