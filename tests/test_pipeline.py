@@ -217,21 +217,28 @@ def shelter_lines(realdata: Path) -> tuple[bytes, list[bytes]]:
 
 @pytest.mark.parametrize(
     ("fault", "outcome"),
-    [("90 % shorter", "held"), ("header only", "held"), ("empty", "quarantined"), ("HTML", "quarantined")],
+    [
+        ("cut off after two thirds", "held"),
+        ("90 % shorter", "held"),
+        ("header only", "held"),
+        ("empty", "quarantined"),
+        ("HTML", "quarantined"),
+    ],
 )
 def test_a_bad_list_does_not_replace_the_good_one(
     realdata: Path, own: Settings, ingest: Ingest, fault: str, outcome: str
 ) -> None:
     header, rows = shelter_lines(realdata)
-    (first,) = ingest("gsi_shelter", ("good.csv", header + b"".join(rows)), dated_at=jst("2025-07-01T00:00"))
+    (first,) = ingest("gsi_shelter", ("list.csv", header + b"".join(rows)), dated_at=jst("2025-07-01T00:00"))
     assert (first.outcome, first.changes.opened) == ("stored", len(rows))
     bad = {
+        "cut off after two thirds": header + b"".join(rows[: len(rows) * 2 // 3]),
         "90 % shorter": header + b"".join(rows[::10]),
         "header only": header,
         "empty": b"",
         "HTML": b"<html><body>maintenance</body></html>",
     }[fault]
-    (one,) = ingest("gsi_shelter", ("bad.csv", bad), dated_at=jst("2025-08-01T00:00"))
+    (one,) = ingest("gsi_shelter", ("list.csv", bad), dated_at=jst("2025-08-01T00:00"))
     assert one.outcome == outcome
     assert one.cause
     assert one.remedy

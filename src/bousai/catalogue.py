@@ -37,34 +37,48 @@ class FileSource(_Strict):
 class Expect(_Strict):
     """What a document of this feed must look like before it may replace what is there.
 
-    `min_items` per document; `max_drop` the largest share of a scope's items that may vanish at once
-    (0.5: a list that loses more than half is held); `may_be_empty` where no item is an ordinary day.
+    `min_items` per document. `max_drop`: the largest share of its items that a document may have lost since the
+    last good one from the same address (0.2: a list that lost more than a fifth is held). `max_scope_drop`: the
+    same for one scope against what is open now, where ten items or more would go. `may_be_empty` where no item is
+    an ordinary day.
     """
 
     min_items: int = 0
     max_drop: float | None = Field(default=None, gt=0, le=1)
+    max_scope_drop: float | None = Field(default=None, gt=0, le=1)
     may_be_empty: bool = False
 
-    def violation(self, total: int, scopes: Iterable[tuple[str, int, int]]) -> str | None:
+    def violation(self, total: int, last_total: int | None, scopes: Iterable[tuple[str, int, int]]) -> str | None:
         """Why a document must be held, or None.
 
-        `total` items in the document; `scopes` are (scope, items open now, items it would leave) for each
-        complete statement in it.
+        `total` items in the document, `last_total` in the last good one from its address; `scopes` are (scope, items
+        open now, items it would leave) for each complete statement in it.
         """
         if total == 0 and not self.may_be_empty:
             return "the document lists nothing, which this feed never does"
         if total < self.min_items:
             return f"the document lists {total} items, expected at least {self.min_items}"
-        if self.max_drop is None:
-            return None
+        if last_total and self.max_drop is not None and 1 - total / last_total > self.max_drop:
+            return _shrunk("the document", last_total, total, self.max_drop)
         worst = max(
-            ((1 - after / before, scope, before, after) for scope, before, after in scopes if before), default=None
+            (
+                (1 - after / before, scope, before, after)
+                for scope, before, after in scopes
+                if before - after >= _MANY
+            ),
+            default=None,
         )
-        if worst is not None and worst[0] > self.max_drop:
-            drop, scope, before, after = worst
-            allowed = f"at most {self.max_drop:.0%} is expected"
-            return f"{scope} would shrink from {before} to {after} items (by {drop:.0%}, {allowed})"
+        if worst is not None and self.max_scope_drop is not None and worst[0] > self.max_scope_drop:
+            return _shrunk(*worst[1:], self.max_scope_drop)
         return None
+
+
+_MANY = 10  # a village closes half of its four shelters without anything being wrong
+
+
+def _shrunk(what: str, before: int, after: int, allowed: float) -> str:
+    drop = 1 - after / before
+    return f"{what} would shrink from {before} to {after} items (by {drop:.0%}, at most {allowed:.0%} is expected)"
 
 
 class Feed(_Strict):

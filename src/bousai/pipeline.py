@@ -153,11 +153,13 @@ def _read(feed: Feed, raw: RawDocument, body: bytes) -> tuple[list[Bulletin], li
     return bulletins, issues, parser
 
 
-def _check_expectations(house: House, feed: Feed, bulletins: Sequence[Bulletin]) -> None:
+def _check_expectations(house: House, feed: Feed, raw: RawDocument, bulletins: Sequence[Bulletin]) -> None:
     whole = {(b.status, b.kind, b.scope): len(b.items) for b in bulletins if b.complete}
-    before = store.current_counts(house.store, list(whole)) if feed.expect.max_drop is not None else {}
+    before = store.current_counts(house.store, list(whole)) if feed.expect.max_scope_drop is not None else {}
     why = feed.expect.violation(
-        sum(len(b.items) for b in bulletins), ((key[2], n, whole[key]) for key, n in before.items())
+        sum(len(b.items) for b in bulletins),
+        store.last_item_count(house.store, raw) if feed.expect.max_drop is not None else None,
+        ((key[2], n, whole[key]) for key, n in before.items()),
     )
     if why is not None:
         raise ExpectationError(
@@ -184,7 +186,7 @@ def _ingest(house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: 
     try:
         bulletins, issues, parser = _read(feed, raw, body)
         if not accept:
-            _check_expectations(house, feed, bulletins)
+            _check_expectations(house, feed, raw, bulletins)
     except ParseError as error:
         issue = Issue(error.code, error.cause, error.remedy, "error", error.position)
         return refuse("quarantined", error.cause, error.remedy, [issue])

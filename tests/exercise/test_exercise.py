@@ -360,13 +360,17 @@ def test_gzip_where_it_is_taken(player: Player) -> None:
         "/host/playback/lists/notes.txt",  # left out
         "/host/playback/stray.bin",  # unlisted
         "/host/playback/manifest.yml",
-        "/host/.playback/other_feed.json",
         f"{FEED}/eqvol",
         "/playback/lists/b.csv",  # without a host
     ],
 )
 def test_nothing_else_is_there(player: Player, path: str) -> None:
     assert player.get(path)[0] == 404
+
+
+def test_a_feed_without_files_has_an_empty_list(player: Player) -> None:
+    status, _, body = player.get("/host/.playback/other_feed.json")
+    assert (status, body) == (200, b"[]")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bousai.model import Layer
 from bousai.publish import FeatureTable, features, write_index, write_layer
 from tests.publish.tables import COMMON, SOURCE, T0, document, layer, plain, row, table
 
-SECRET = "canary-9f3b"  # noqa: S105  (no password: a value to look for)
+CANARY = "canary-9f3b"
 
 
 def one(layer_: Layer, *rows: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def one(layer_: Layer, *rows: dict[str, Any]) -> dict[str, Any]:
 def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
     shown = layer("name")
     rows = [
-        row("a", muni_code="17204", props={"name": "小学校", "phone": SECRET, "keeper": {"of": [SECRET]}}),
-        row("b", muni_code="17204", props={"name": None, "phone": SECRET}, scope=SECRET),
+        row("a", muni_code="17204", props={"name": "小学校", "phone": CANARY, "keeper": {"of": [CANARY]}}),
+        row("b", muni_code="17204", props={"name": None, "phone": CANARY}, scope=CANARY),
     ]
     found = features(shown, [table(rows)], {})
     write_layer(tmp_path, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, freshness=[SOURCE])
@@ -40,7 +40,7 @@ def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
     assert len(files) == 12
     files[tmp_path / "direct"] = document(found).decode()
     assert sum("小学校" in text for text in files.values()) == 9
-    assert [path.name for path, text in files.items() if SECRET in text] == []
+    assert [path.name for path, text in files.items() if CANARY in text] == []
     assert {path.name for path, text in files.items() if "phone" in text or "keeper" in text} == {"manifest.json"}
     manifest = json.loads(files[tmp_path / "layers" / "shelter" / "manifest.json"])
     assert manifest["withheld"] == {"keeper": 1, "phone": 2}

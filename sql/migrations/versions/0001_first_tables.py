@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("remedy", sa.Text(), nullable=True),
         sa.Column("ingested_at", big, nullable=True),
+        sa.Column("item_count", big, nullable=True, comment="items in it, when it was last stored"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("feed", "sha256", name="document_of_feed"),
     )

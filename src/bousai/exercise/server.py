@@ -43,6 +43,10 @@ class _Page:
     document: bool = False
 
 
+_NOTHING = _Page(b"[]", "application/json", datetime(2000, 1, 1, tzinfo=UTC))
+"""The list of a feed that has no file in a recording."""
+
+
 @contextmanager
 def serve(manifest: Path, folder: Path) -> Iterator[str]:
     """Play a recording on a free port of this machine while the context is open; yields its address.
@@ -143,7 +147,7 @@ def _handler(recording: Recording, pages: dict[str, _Page]) -> type[BaseHTTPRequ
         def _find(self, path: str) -> _Page | None:
             recorded = by_path.get(path)
             if recorded is None:
-                return pages.get(path)
+                return pages.get(path) or (_NOTHING if path.startswith(".playback/") else None)
             body = (recording.folder / recorded.path).read_bytes()
             return _Page(body, "application/octet-stream", recorded.at, document=True)
 

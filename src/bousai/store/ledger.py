@@ -83,12 +83,15 @@ def write_outcome(
     now: int,
     cause: str | None = None,
     remedy: str | None = None,
+    item_count: int | None = None,
 ) -> None:
     """Set what became of a document. A document that once was stored stays stored when it is merely repeated."""
     t = schema.document
     kept = sa.case((t.c.outcome == "stored", "stored"), else_="unchanged") if outcome == "unchanged" else outcome
     connection.execute(
-        sa.update(t).where(t.c.id == document_id).values(outcome=kept, cause=cause, remedy=remedy, ingested_at=now)
+        sa.update(t)
+        .where(t.c.id == document_id)
+        .values(outcome=kept, cause=cause, remedy=remedy, ingested_at=now, item_count=item_count)
     )
 
 
@@ -202,6 +205,19 @@ def find_document(store: Store, sha256_prefix: str) -> list[Document]:
 def pending_documents(store: Store, feed: str) -> list[Document]:
     """Documents of a feed that are archived and not yet ingested, in the order in which they came."""
     return documents(store, feed, "pending")
+
+
+def last_item_count(store: Store, raw: RawDocument) -> int | None:
+    """How many items the last good document from the same address had, other than `raw` itself; None if none was."""
+    t = schema.document
+    query = (
+        sa.select(t.c.item_count)
+        .where(t.c.feed == raw.feed, t.c.url == raw.url, t.c.sha256 != raw.sha256, t.c.item_count.is_not(None))
+        .order_by(t.c.seen_at.desc(), t.c.id.desc())
+        .limit(1)
+    )
+    with store.engine.connect() as connection:
+        return connection.execute(query).scalar()
 
 
 def refused_documents(store: Store, feed: str) -> list[Document]:

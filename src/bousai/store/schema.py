@@ -58,6 +58,7 @@ document = Table(
     Column("cause", Text),
     Column("remedy", Text),
     Column("ingested_at", Big),
+    Column("item_count", Big, comment="items in it, when it was last stored"),
     sa.UniqueConstraint("feed", "sha256", name="document_of_feed"),
 )
 Index("document_outcome", document.c.feed, document.c.outcome)

@@ -187,7 +187,8 @@ def apply(
             head = s.key if newest else scope.head
             plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
         plan.flush()
-        ledger.write_outcome(connection, document_id, "stored" if fresh else "unchanged", now)
+        outcome, count = "stored" if fresh else "unchanged", sum(len(s.bulletin.items) for s in statements)
+        ledger.write_outcome(connection, document_id, outcome, now, item_count=count)
         ledger.write_issues(connection, provenance.document.feed, document_id, issues, now)
     return total
 
