@@ -112,6 +112,19 @@ def test_shapefile_in_both_encodings(ishikawa: bytes, tmp_path: Path, encoding: 
     assert shapely.equals_exact(*map(shapely.normalize, shapes), tolerance=1e-9).all()
 
 
+def test_utf8_that_would_be_cp932_too_is_utf8(tmp_path: Path) -> None:
+    name = "ああ"
+    assert name.encode().decode("cp932") == "縺ゅ≠"
+    feature = {
+        "type": "Feature",
+        "properties": {"name": name},
+        "geometry": {"type": "Point", "coordinates": [139, 35]},
+    }
+    source = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    files = shapefile(source, tmp_path / "shp", "N03", encoding="UTF-8")
+    assert ksj.read(packed(files), "N03").columns == {"name": [name]}
+
+
 def test_real_shapefile_with_cp932_names_of_attributes(realdata: Path) -> None:
     files = {path.name: path.read_bytes() for path in (realdata / "ksj/cp932_shapefile").iterdir()}
     found = ksj.read(packed(files), "L03")
