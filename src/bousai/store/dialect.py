@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -181,6 +182,7 @@ def _boxes(wkb: Sequence[bytes]) -> rtree.Boxes:
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _COPY_END = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
+_SRID = b"\x20" + (4326).to_bytes(4, "little")
 _BULK = 10_000
 
 
@@ -188,8 +190,21 @@ def _int8(value: int | None) -> bytes:
     return _NULL if value is None else b"\x00\x00\x00\x08" + value.to_bytes(8, "big", signed=True)
 
 
-def _size(n: int) -> bytes:
-    return n.to_bytes(4, "big")
+def _ewkb(geometry: Sequence[bytes | None]) -> Iterable[bytes]:
+    """Fields of PostGIS's EWKB: the SRID's flag and number stand between the type and the coordinates."""
+    if all(wkb is not None and len(wkb) == _POINT.itemsize for wkb in geometry):
+        points = np.frombuffer(b"".join(geometry), dtype=np.uint8).reshape(-1, _POINT.itemsize)  # type: ignore[arg-type]
+        fields = np.empty((len(points), 8 + _POINT.itemsize), dtype=np.uint8)
+        fields[:, :4] = np.frombuffer((4 + _POINT.itemsize).to_bytes(4, "big"), dtype=np.uint8)
+        fields[:, 4:8] = points[:, :4]
+        fields[:, 8:13] = np.frombuffer(_SRID, dtype=np.uint8)
+        fields[:, 13:] = points[:, 5:]
+        joined = fields.tobytes()
+        return (joined[at : at + fields.shape[1]] for at in range(0, len(joined), fields.shape[1]))
+    return (
+        _NULL if wkb is None else b"".join(((len(wkb) + 4).to_bytes(4, "big"), wkb[:4], _SRID, wkb[5:]))
+        for wkb in geometry
+    )
 
 
 def _copy_revisions(
@@ -200,7 +215,7 @@ def _copy_revisions(
     digests: Iterable[bytes],
     munis: Iterable[str | None],
     props: Iterable[bytes],
-    geometry: Iterable[bytes | None],
+    geometry: Sequence[bytes | None],
     expires: Iterable[int | None],
     positions: Iterable[str],
 ) -> None:
@@ -208,36 +223,33 @@ def _copy_revisions(
     retired = rows.by if rows.born_dead else None
     scope = _int8(rows.scope_id)
     tail = b"".join(_int8(v) for v in (rows.valid_from, None, rows.by, rows.by, None, retired))
-    fields = (15).to_bytes(2, "big") + _size(8)
-    known = {code: _NULL if code is None else _size(len(code)) + code.encode() for code in set(munis)}
-    # EWKB: the SRID flag and number stand between the type and the coordinates.
+    head = struct.Struct(">hiq12si").pack  # 15 fields; the id; the scope; the length of the item id
+    size = struct.Struct(">i").pack
+    known = {code: _NULL if code is None else size(len(code)) + code.encode() for code in set(munis)}
     encoded = (
         b"".join(
             (
-                fields,
-                i.to_bytes(8, "big"),
-                scope,
-                len(item).to_bytes(4, "big"),
+                head(15, 8, i, scope, len(item)),
                 item,
                 b"\x00\x00\x00\x10",
                 digest,
                 known[muni],
-                len(text).to_bytes(4, "big"),
+                size(len(text)),
                 text,
-                _NULL if wkb is None else b"%b%b\x20\xe6\x10\x00\x00%b" % (_size(len(wkb) + 4), wkb[:4], wkb[5:]),
+                ewkb,
                 _NULL if expiry is None else _int8(expiry),
-                len(position).to_bytes(4, "big"),
+                size(len(position)),
                 position,
                 tail,
             )
         )
-        for i, item, digest, muni, text, wkb, expiry, position in zip(
+        for i, item, digest, muni, text, ewkb, expiry, position in zip(
             ids,
             map(str.encode, item_ids),
             digests,
             munis,
             props,
-            geometry,
+            _ewkb(geometry),
             expires,
             map(str.encode, positions),
             strict=True,
