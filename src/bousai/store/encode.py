@@ -71,7 +71,7 @@ class Content:
             return (dumps({name: column[n] for name, column in zip(names, columns, strict=True)}) for n in entries)
         if not names:
             return repeat(b"{}", len(self))
-        return (dumps(dict(zip(names, row, strict=False))) for row in zip(*columns, strict=True))
+        return (dumps(dict(zip(names, row))) for row in zip(*columns, strict=True))  # noqa: B905  # as long as each other
 
 
 def content_of(bulletin: Bulletin) -> Content:
