@@ -169,6 +169,8 @@ def test_summaries_beside_the_layer_are_left_out(ishikawa: bytes, tmp_path: Path
     del shapes["N03-20240101_17_prefecture.dbf"]
     assert len(ksj.read(packed(shapes), "N03")) == 19
     assert len(ksj.read(packed({**files, "A33-23_17.geojson": other, "A33-23_17_b.geojson": other}), "N03")) == 19
+    stray = shapefile(ishikawa, tmp_path / "c", "N03-20240101_17", encoding="UTF-8")
+    assert len(ksj.read(packed({**stray, "package.json": b'{"name": "stray"}'}), "N03")) == 19
 
 
 @pytest.mark.parametrize(

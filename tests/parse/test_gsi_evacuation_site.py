@@ -165,6 +165,18 @@ def test_a_missing_hazard_is_unknown_and_only_that_one(column: str) -> None:
     assert (bulletin.complete, issues) == (True, [])
 
 
+def test_a_flag_that_one_feature_does_not_have_is_unknown_for_it() -> None:
+    point = {"type": "Point", "coordinates": [136.9, 37.4]}
+    properties = {name: value for name, value in ROW.items() if name not in ("緯度", "経度")}
+    without = {name: value for name, value in properties.items() if name != "津波"}
+    other = {**properties, "共通ID": "E1720400002201", "津波": None}
+    blank = {**properties, "共通ID": "E1720400003201", "津波": ""}
+    bulletins, issues = parsed(geojson_of((without, point), (other, point), (blank, point)))
+    [bulletin] = bulletins.values()
+    assert [item.props["hazards"]["tsunami"] for item in bulletin.items.rows()] == [None, None, False]
+    assert issues == []
+
+
 @pytest.mark.parametrize("flag", ["○", "0", "１", "11", "true", "x\n\x1b[31m" + "y" * 1000])
 def test_an_unknown_flag_is_unknown_and_an_issue(flag: str) -> None:
     bulletins, issues = parsed(csv_of({}, {"共通ID": "E1720400002201", "津波": flag}))

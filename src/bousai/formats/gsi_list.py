@@ -41,19 +41,22 @@ class Listing:
     columns: dict[str, list[str]]
     geometry: list[bytes | None]
     position: list[str]
+    absent: dict[str, frozenset[int]]
+    """GeoJSON: by column, the features that do not have it or have null. CSV: none."""
 
     def column(self, name: str) -> list[str] | None:
         """The cells of a column, "" where empty; None where the list has no such column."""
         return self.columns.get(name)
 
     def flags(self, name: str, issues: list[Issue]) -> Sequence[bool | None]:
-        """A column of flags: "1" is True, empty is False (so stated); no column, or another value: None."""
+        """A column of flags: "1" is True, empty is False (so stated); no such cell, or another value: None."""
         cells = self.columns.get(name)
         if cells is None:
             return [None] * len(self.position)
-        flags = [_FLAG.get(cell) for cell in cells]
+        absent = self.absent.get(name, frozenset())
+        flags = [None if index in absent else _FLAG.get(cell) for index, cell in enumerate(cells)]
         for index, flag in enumerate(flags):
-            if flag is None:
+            if flag is None and index not in absent:
                 issues.append(
                     Issue(
                         "unknown_flag",
@@ -80,11 +83,16 @@ def read(body: bytes) -> Listing:
         features = geojson.read(body)
         names = list(dict.fromkeys(name for properties in features.properties for name in properties))
         columns = {name: [_cell(properties.get(name)) for properties in features.properties] for name in names}
-        listing = Listing(columns, features.geometry, [f"features[{n}]" for n in range(len(features))])
+        absent = {
+            name: frozenset(n for n, properties in enumerate(features.properties) if properties.get(name) is None)
+            for name in names
+        }
+        positions = [f"features[{n}]" for n in range(len(features))]
+        listing = Listing(columns, features.geometry, positions, absent)
     else:
         table = csv_table.read(body)
         columns = {name: [cell.strip() for cell in column] for name, column in table.columns.items()}
-        listing = Listing(columns, [None] * len(table), [f"line {line}" for line in table.lines])
+        listing = Listing(columns, [None] * len(table), [f"line {line}" for line in table.lines], {})
     missing = [name for name in (_ID, _NAME, _ADDRESS) if name not in columns]
     if missing:
         raise ParseError(

@@ -13,6 +13,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass
+from itertools import product
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -50,9 +51,10 @@ def read(body: bytes, prefix: str) -> Features:
     if not body.startswith(b"PK"):
         return _columns(geojson.read(body))
     members = _members(body)
-    for suffix in (".geojson", ".json", ".shp"):
-        names = sorted((name for name in members if name.lower().endswith(suffix)), key=len)
-        names = [name for name in names if name.upper().startswith(prefix)] or names
+    # What is named as it should be comes first, in whatever format; then anything that can be read.
+    for start, suffix in product((prefix, ""), (".geojson", ".json", ".shp")):
+        named = (name for name in members if name.upper().startswith(start) and name.lower().endswith(suffix))
+        names = sorted(named, key=len)
         if names and all(name.startswith(_stem(names[0])) for name in names):
             names = names[:1]  # the others are summaries of it: …_prefecture.shp, …_subprefecture.shp
         if len(names) > 1:
