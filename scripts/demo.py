@@ -158,9 +158,13 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
     seconds = {"set-up": time.monotonic() - started, "fetch": 0.0, "ingest": 0.0, "publish": 0.0}
     print(f"  {'Airflow and the store are ready':<32} {seconds['set-up']:6.1f} s", file=say)
 
+    manifest, files = recording(folder)
+    played = exercise.read(manifest, files)
+    others = f"{len(played.left_out)} are left out by {shown(str(manifest))}, {len(played.unlisted)} are not in it"
+    print(f"  {played.title}: {len(played.documents)} files are played; {others}", file=say)
     feeds: dict[str, dict[str, int]] = {}
     layers: list[dict[str, Any]] = []
-    with exercise.serve(*recording(folder)) as address:
+    with exercise.serve(manifest, files) as address:
         os.environ["BOUSAI_PLAYBACK"] = address
         for dag_id in sorted(bag.dags, key=lambda dag_id: (dag_id == "outputs", dag_id)):
             began = time.monotonic()

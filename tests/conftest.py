@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import throwaway_postgis
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -19,3 +22,15 @@ def realdata() -> Path:
             pytest.fail(f"real feed files are required and {folder} does not exist")
         pytest.skip(f"real feed files not found at {folder}: set BOUSAI_REALDATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgis_server() -> Iterator[str]:
+    """Address of a fresh server without a database name."""
+    why = throwaway_postgis.missing()
+    if why is not None:
+        if os.environ.get("BOUSAI_REQUIRE_POSTGIS") == "1":
+            pytest.fail(why)
+        pytest.skip(f"SKIPPED ON POSTGIS: {why}")
+    with throwaway_postgis.server("fsync=off") as address:
+        yield address

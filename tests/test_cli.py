@@ -115,6 +115,14 @@ def test_layer_writes_a_file_or_the_standard_output(run: Run, tmp_path: Path) ->
     assert [f["id"] for f in boxed] == inside != []
 
 
+def test_files_of_an_exercise_never_become_actual(run: Run) -> None:
+    assert run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--status", "exercise")[0] == 0
+    assert json.loads(run("layer", "shelter")[1])["features"] == []
+    drilled = json.loads(run("layer", "shelter", "--status", "exercise")[1])
+    assert drilled["title"].startswith("【訓練】")
+    assert len(drilled["features"]) == 24
+
+
 def test_history_and_trace_read_like_sentences(run: Run) -> None:
     run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--at", "2026-10-01")
     item = "E1420500001111"

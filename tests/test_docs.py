@@ -54,7 +54,9 @@ def test_make_targets_exist_and_are_explained() -> None:
     assert {line.split()[1] for line in typed() if line.startswith("make ")} <= targets
     (phony,) = re.findall(r"^\.PHONY: (.+)$", text("Makefile"), flags=re.M)
     assert set(phony.split()) == targets
-    shown = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
     assert {line.split()[1] for line in shown.splitlines()} == targets
 
 

@@ -132,7 +132,9 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 
 def _ingest(options: argparse.Namespace) -> int:
     refused = []
-    for one in pipeline.ingest_files(options.feed, _files(options.file), dated_at=options.at, accept=options.accept):
+    for one in pipeline.ingest_files(
+        options.feed, _files(options.file), dated_at=options.at, taint=options.status, accept=options.accept
+    ):
         line = {
             "file": one.name,
             "sha256": one.sha256,
@@ -304,6 +306,12 @@ def _parser() -> _Parser:
     ingest.add_argument("feed")
     ingest.add_argument("file", nargs="+", help="files, folders, globs, or - for standard input")
     ingest.add_argument("--at", type=_time, metavar="T", help="time of the content, for formats that carry none")
+    ingest.add_argument(
+        "--status",
+        choices=("actual", "exercise", "test"),
+        default="actual",
+        help="exercise: everything in the files is 訓練, also where the format cannot say so",
+    )
     ingest.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")
 
     made = command("publish", _publish, "write changed layers, deltas and the index", "bousai publish shelter")

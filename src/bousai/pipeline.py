@@ -246,11 +246,13 @@ def ingest_files(
     settings: Settings | None = None,
     *,
     dated_at: datetime | None = None,
+    taint: Status = "actual",
     accept: bool = False,
 ) -> Iterator[Ingested]:
     """The same from (name, bytes) pairs, as if fetched now: archived first, then ingested, one by one.
 
-    `dated_at` is the time of the content for formats that carry none (default: now).
+    `dated_at` is the time of the content for formats that carry none (default: now). `taint` makes all of it an
+    exercise or a test, whatever it says of itself.
     """
     with opened(settings) as house:
         feed = house.catalogue.feed(feed_id)
@@ -258,7 +260,7 @@ def ingest_files(
             now = house.now()
             digest = archive.put(house.settings.archive, body)
             raw = RawDocument(
-                digest, feed.id, f"file:{Path(name).name}", Path(name).name, now, len(body), "actual", dated_at
+                digest, feed.id, f"file:{Path(name).name}", Path(name).name, now, len(body), taint, dated_at
             )
             store.record_document(house.store, raw)
             yield _ingest(house, feed, raw, body, accept=accept)

@@ -8,20 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-import throwaway_postgis
 from bousai import store
-
-
-@pytest.fixture(scope="session")
-def postgis_server() -> Iterator[str]:
-    """Address of a fresh server without a database name."""
-    why = throwaway_postgis.missing()
-    if why is not None:
-        if os.environ.get("BOUSAI_REQUIRE_POSTGIS") == "1":
-            pytest.fail(why)
-        pytest.skip(f"SKIPPED ON POSTGIS: {why}")
-    with throwaway_postgis.server("fsync=off") as address:
-        yield address
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgis"])

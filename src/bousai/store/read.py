@@ -64,7 +64,7 @@ def items(
         )
         statement = sa.text(query)
         if muni is not None:
-            statement = statement.bindparams(sa.bindparam("muni", expanding=True))
+            statement = statement.bindparams(sa.bindparam("muni", expanding=True, type_=sa.Text()))
         rows = connection.execute(statement, bound).fetchall()
         said = _bulletins(connection, {row[6] for row in rows} | {row[7] for row in rows})
         geometry = [dialect.geometry_out(connection, row[5]) for row in rows]
