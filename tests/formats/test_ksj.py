@@ -284,7 +284,7 @@ def test_name_of_no_length(ishikawa: bytes) -> None:
     nameless[size - 1 : size + 3] = struct.pack("<I", end - 1 - body.index(b"PK\x01\x02"))
     with zipfile.ZipFile(io.BytesIO(nameless)) as archive:
         assert archive.infolist()[1].filename == ""
-    assert code_of(bytes(nameless)) == "not_zip"
+    assert code_of(bytes(nameless)) == "hostile_zip"
 
 
 def test_symbolic_link(ishikawa: bytes) -> None:

@@ -211,19 +211,25 @@ def _retry_after(text: str | None) -> float | None:
 
 
 def _brief(error: Exception) -> str:
-    text = re.sub(r"<[^>]* at 0x[0-9a-f]+>:? ?", "", str(error))
-    return " ".join(text.split())[:300] or type(error).__name__
+    """What lay at the bottom of it, in one line."""
+    cause = list(_causes(error))[-1]
+    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    text = re.sub(r"<[^>]* at 0x[0-9a-f]+>:? ?", "", said)
+    return " ".join(text.split())[:300] or type(cause).__name__
 
 
-def _refusal(error: BaseException | None) -> FetchError | None:
+def _refusal(error: BaseException) -> FetchError | None:
+    return next((cause for cause in _causes(error) if isinstance(cause, FetchError)), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what is wrapped in it, outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, FetchError):
-            return error
+        yield error
         seen.add(id(error))
         inner = next((a for a in (getattr(error, "reason", None), *error.args) if isinstance(a, BaseException)), None)
         error = inner or error.__cause__ or error.__context__
-    return None
 
 
 class _Watch:

@@ -78,7 +78,7 @@ def _members(body: bytes) -> dict[str, bytes]:
     """The files of an archive by their base name, which is all that KSJ's folders are good for."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
             _harmless(infos, len(body))
             wanted = [(name, info) for info in infos if (name := _name(info)).lower().endswith(_SUFFIXES)]
             return {name: _content(archive, info) for name, info in wanted}
@@ -120,6 +120,9 @@ def _harmless(infos: list[zipfile.ZipInfo], size: int) -> None:
     elif unpacked > _UNPACKED or unpacked > _RATIO * max(packed, 1024):
         why = f"{packed} bytes that unpack to {unpacked}"
     for info in infos:
+        if not info.filename:
+            why = "a file without a name"
+            continue
         path = PurePosixPath(info.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or info.filename[1:2] == ":":
             why = f"a file outside of it: {info.filename[:80]!r}"

@@ -36,7 +36,16 @@ def open_store(url: str) -> Store:
     """The store at an SQLAlchemy URL. Raises `StoreError` if its tables are not those of this program."""
     store = Store(dialect.create_engine(url))
     try:
-        with store.engine.connect() as connection:
+        _check_version(store.engine)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _check_version(engine: Engine) -> None:
+    try:
+        with engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
     except sa.exc.OperationalError as error:
         raise StoreError(
@@ -48,7 +57,6 @@ def open_store(url: str) -> Store:
             f"the store is at version {found or 'none'}, this program needs {expected}",
             remedy="run: bousai prepare",
         )
-    return store
 
 
 def prepare(url: str, layers: Iterable[Layer]) -> None:
