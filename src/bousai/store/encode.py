@@ -6,10 +6,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from hashlib import blake2b
 from itertools import repeat
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
@@ -66,12 +68,23 @@ class Content:
 
     def props(self, entries: Iterable[int] | None) -> Iterator[bytes]:
         """JSON objects with sorted keys of some entries (None: all), made one by one."""
-        names, columns, dumps = self.names, self.columns, orjson.dumps
+        if not self.names:
+            return repeat(b"{}", len(self) if entries is None else len(list(entries)))
+        record = _record(self.names)
+        columns = self.columns
         if entries is not None:
-            return (dumps({name: column[n] for name, column in zip(names, columns, strict=True)}) for n in entries)
-        if not names:
-            return repeat(b"{}", len(self))
-        return (dumps(dict(zip(names, row))) for row in zip(*columns, strict=True))  # noqa: B905  # as long as each other
+            return (_JSON.encode(record(*[column[n] for column in columns])) for n in entries)
+        return map(_JSON.encode, map(record, *columns))
+
+
+_JSON = msgspec.json.Encoder()
+
+
+@cache
+def _record(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A type whose JSON has these members; a record of it is made and written in half the time of a dict."""
+    fields = [f"f{n}" for n in range(len(names))]
+    return msgspec.defstruct("Record", fields, rename=dict(zip(fields, names, strict=True)))
 
 
 def content_of(bulletin: Bulletin) -> Content:
