@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import throwaway_postgis
+
+# A property is about what holds, not about how fast: a busy machine must not fail it.
+settings.register_profile("bousai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bousai")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

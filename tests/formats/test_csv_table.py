@@ -9,7 +9,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bousai.errors import ParseError
@@ -53,7 +53,6 @@ def tables(draw: st.DrawFn, letters: st.SearchStrategy[str]) -> list[list[str]]:
     return [header, *draw(st.lists(row, max_size=4))]
 
 
-@settings(deadline=None)
 @given(data=st.data(), encoding=st.sampled_from(ENCODINGS), quote_all=st.booleans())
 def test_what_is_written_reads_back(data: st.DataObject, encoding: str, quote_all: bool) -> None:
     rows = data.draw(tables(st.sampled_from(JAPANESE) if encoding == "cp932" else UTF8))
@@ -68,7 +67,6 @@ def test_what_is_written_reads_back(data: st.DataObject, encoding: str, quote_al
     assert len(table) == len(rows) - 1
 
 
-@settings(deadline=None)
 @given(
     rows=tables(st.sampled_from(JAPANESE)),
     encoding=st.sampled_from(ENCODINGS),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import shape
 
@@ -80,7 +80,6 @@ features = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(
     found=st.lists(features, max_size=5),
     indent=st.sampled_from([None, 1]),
@@ -104,7 +103,6 @@ def test_random_features_are_what_json_and_shapely_read(
             assert wkb == shapely.to_wkb(shape(feature["geometry"]))
 
 
-@settings(deadline=None)
 @given(
     body=st.binary(max_size=60)
     | st.builds(
@@ -123,7 +121,6 @@ def test_nothing_but_a_parse_error_leaves(body: bytes) -> None:
     assert all(isinstance(one, dict) for one in read.properties)
 
 
-@settings(deadline=None)
 @given(part=st.floats(0, 1, exclude_max=True))
 def test_no_beginning_of_a_document_is_one(part: float) -> None:
     body = document(properties='{"名": "輪島"}')

@@ -225,7 +225,6 @@ def leaves(value: Any) -> list[Any]:
     return [leaf for inner in value for leaf in leaves(inner)] if isinstance(value, list) else [value]
 
 
-@settings(deadline=None)
 @given(column=st.lists(values, min_size=1, max_size=4))
 def test_every_text_that_leaves_is_clean_and_stays_so(column: list[Any]) -> None:
     before = bulletin([None] * len(column), props={"name": column})
@@ -427,7 +426,7 @@ geometries = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(found=st.lists(geometries, min_size=1, max_size=6))
 def test_every_geometry_that_leaves_is_right_and_stays_so(found: list[bytes | None]) -> None:
     before = bulletin(found)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bousai.model import Layer
@@ -122,7 +122,6 @@ _aspects = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(aspects=_aspects, data=st.data())
 def test_aspects_are_joined_in_the_order_of_their_issue(aspects: list[dict[str, Any]], data: st.DataObject) -> None:
     rows = [

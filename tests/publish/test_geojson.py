@@ -15,7 +15,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely.geometry import mapping
 
@@ -75,7 +75,6 @@ def _decimals(value: Any) -> int:
     return -int(value.as_tuple().exponent) if isinstance(value, Decimal) else 0
 
 
-@settings(deadline=None)
 @given(shapes=_shapes)
 @example(shapes=[shapely.LineString([(0, 0.131), (0.1, 35.123456)])])
 def test_geometry_is_what_shapely_says_with_six_decimals(shapes: list[Any]) -> None:
@@ -102,7 +101,6 @@ def _named(ids: list[str], status: Status = "actual") -> FeatureTable:
     return features(layer("n"), [table(rows, status=status)], {})
 
 
-@settings(deadline=None)
 @given(ids=st.lists(st.one_of(st.sampled_from(ODD_IDS), st.text()), unique=True, max_size=6))
 def test_any_text_may_be_an_id_or_a_value(ids: list[str]) -> None:
     body = document(_named(ids))

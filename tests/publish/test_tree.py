@@ -247,7 +247,7 @@ _contents = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(contents=st.lists(_contents, min_size=1, max_size=5))
 def test_who_follows_the_changes_has_what_stands(contents: list[Content]) -> None:
     with tempfile.TemporaryDirectory() as folder:
