@@ -345,14 +345,6 @@ def open_issues(store: Store, feed: str | None = None) -> list[dict[str, Any]]:
         ]
 
 
-def published_cursor(store: Store, tree: str, layer: str) -> int:
-    """The position in the change log up to which a layer is published in a tree; 0 = never."""
-    t = schema.publication
-    with store.engine.connect() as connection:
-        query = sa.select(t.c.cursor).where(t.c.tree == tree, t.c.layer == layer)
-        return connection.execute(query).scalar() or 0
-
-
 def mark_published(store: Store, tree: str, layer: str, cursor: int, version: str, now: datetime) -> None:
     """Move a layer's position in the change log forward."""
     t = schema.publication
