@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
-import statistics
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lxml import etree
+from measure import medians, show, timed
 
 from bousai.formats import jma_xml
 from bousai.vocab import jma
@@ -35,13 +33,6 @@ def telegrams() -> list[tuple[bytes, Callable[[bytes], Iterable[object]]]]:
     return found
 
 
-def timed(run: Callable[[], object]) -> float:
-    """Wall-clock seconds."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     """Run the rounds and print medians and the ratio."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -59,16 +50,13 @@ def main() -> None:
             etree.fromstring(body)
 
     ours()
-    seconds = [(timed(ours), timed(peer)) for _ in range(chosen.rounds)]
-    mine, theirs = (statistics.median(column) for column in zip(*seconds, strict=True))
-    ratios = {"parse JMA telegrams / lxml alone (at most 5)": mine / theirs}
-    if chosen.json:
-        print(json.dumps({"telegrams": len(sample), "seconds": seconds, "ratios": ratios}))
-        return
-    size = sum(len(body) for body, _ in sample)
-    print(f"{len(sample)} telegrams, {size / 1e6:.1f} MB: ours {mine * 1e3:.0f} ms, lxml {theirs * 1e3:.0f} ms")
-    for name, ratio in ratios.items():
-        print(f"{name:48s} {ratio:5.2f}")
+    results: dict[str, list[float]] = {"bulletins": [], "lxml alone": []}
+    for _ in range(chosen.rounds):
+        results["bulletins"].append(timed(ours))
+        results["lxml alone"].append(timed(peer))
+    median = medians(results)
+    ratios = {"parse JMA telegrams / lxml alone (at most 5)": median["bulletins"] / median["lxml alone"]}
+    show(results, ratios, as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +16,7 @@ import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
+from measure import medians, show, timed
 
 from bousai import publish
 from bousai.model import Field, Layer, RevisionTable, SourceFreshness
@@ -51,13 +49,6 @@ def polygons(count: int, vertices: int) -> npt.NDArray[np.object_]:
         ring = np.round(np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)]), 6)
         made.append(shapely.Polygon(ring))
     return np.array(made, dtype=object)
-
-
-def timed(run: Callable[[], object]) -> float:
-    """Wall-clock seconds."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -118,18 +109,12 @@ def main() -> None:
 
             for label, run in (("text", text), ("layer", layer), ("layer, unchanged", layer), ("to_json", peer)):
                 results.setdefault(label, []).append(timed(run))
-    median = {name: statistics.median(seconds) for name, seconds in results.items()}
+    median = medians(results)
     ratios = {
         "geopandas.to_json / publishing GeoJSON (at least 7)": median["to_json"] / median["text"],
         "geopandas.to_json / whole layer with gzip, zstd, cuts, manifest": median["to_json"] / median["layer"],
     }
-    if options.json:
-        print(json.dumps({"seconds": results, "median": median, "ratios": ratios}, ensure_ascii=False))
-        return
-    for name, seconds in median.items():
-        print(f"{name:20s} {seconds:7.2f} s  (min {min(results[name]):.2f}, max {max(results[name]):.2f})")
-    for name, ratio in ratios.items():
-        print(f"{name:64s} {ratio:5.2f}")
+    show(results, ratios, as_json=options.json)
 
 
 if __name__ == "__main__":

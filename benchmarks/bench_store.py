@@ -8,13 +8,8 @@ PostGIS is a server of the benchmark's own, durable as installed (fsync on), wit
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +17,7 @@ import geopandas
 import numpy as np
 import shapely
 import sqlalchemy as sa
+from measure import medians, show, timed
 
 import throwaway_postgis
 from bousai import store
@@ -69,14 +65,6 @@ def bulletin(frame: geopandas.GeoDataFrame, day: int, wkb: list[bytes]) -> Bulle
         issuer="bench",
         complete=True,
     )
-
-
-def timed(run: Callable[[], object]) -> float:
-    """Wall-clock seconds, begun on a disk that has nothing left to write."""
-    os.sync()
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def ours(url: str, frames: list[tuple[geopandas.GeoDataFrame, list[bytes]]]) -> list[float]:
@@ -141,7 +129,7 @@ def main() -> None:
     else:
         print(f"PostGIS is not measured: {why}", file=sys.stderr)
         results = measured(options.rounds, None)
-    median = {name: statistics.median(seconds) for name, seconds in results.items()}
+    median = medians(results)
     ratios = {
         "embedded first load / to_file (at most 1.5)": median["embedded first"] / median["to_file first"],
         "to_file / embedded re-load, 1 % changed (at least 3)": median["to_file again"]
@@ -149,13 +137,7 @@ def main() -> None:
     }
     if why is None:
         ratios["to_postgis / postgis first load (at least 1.5)"] = median["to_postgis"] / median["postgis first"]
-    if options.json:
-        print(json.dumps({"seconds": results, "median": median, "ratios": ratios}, ensure_ascii=False))
-        return
-    for name, seconds in median.items():
-        print(f"{name:32s} {seconds:7.2f} s  (min {min(results[name]):.2f}, max {max(results[name]):.2f})")
-    for name, ratio in ratios.items():
-        print(f"{name:56s} {ratio:5.2f}")
+    show(results, ratios, as_json=options.json)
 
 
 if __name__ == "__main__":
