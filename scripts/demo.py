@@ -164,7 +164,7 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
     print(f"  {played.title}: {len(played.documents)} files are played; {others}", file=say)
     feeds: dict[str, dict[str, int]] = {}
     layers: list[dict[str, Any]] = []
-    with exercise.serve(manifest, files) as address:
+    with exercise.serve(played) as address:
         os.environ["BOUSAI_PLAYBACK"] = address
         for dag_id in sorted(bag.dags, key=lambda dag_id: (dag_id == "outputs", dag_id)):
             began = time.monotonic()

@@ -32,7 +32,6 @@ from bousai.model import (
     freshness,
 )
 from bousai.settings import Settings
-from bousai.vocab.municipality import wards
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +338,7 @@ def _features(
     )
     borrowed: dict[str, bytes] = {}
     if layer.geometry_from is not None:
-        codes = {code for code, wkb in zip(table.muni_code, table.geometry, strict=True) if code and wkb is None}
-        codes |= {ward for code in codes for ward in wards().get(code, ())}
+        codes = publish.areas_wanted(table)
         borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes)
     return publish.features(layer, [table], borrowed)
 

@@ -256,7 +256,7 @@ class Player:
 
 @pytest.fixture
 def player(folder: Path) -> Iterator[Player]:
-    with serve(folder / "manifest.yml", folder) as address:
+    with serve(read(folder / "manifest.yml", folder)) as address:
         yield Player(address, folder)
 
 
@@ -410,7 +410,7 @@ def test_nothing_but_reading(player: Player) -> None:
 
 
 def test_it_stops_when_the_context_ends(folder: Path) -> None:
-    with serve(folder / "manifest.yml", folder) as address:
+    with serve(read(folder / "manifest.yml", folder)) as address:
         port = urlsplit(address).port
         assert port
     with pytest.raises(OSError, match="refused"):
@@ -418,14 +418,14 @@ def test_it_stops_when_the_context_ends(folder: Path) -> None:
 
 
 def test_a_wrong_manifest_starts_nothing(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError), serve(tmp_path / "none.yml", tmp_path):
+    with pytest.raises(CatalogueError), serve(read(tmp_path / "none.yml", tmp_path)):
         pytest.fail("it started")
 
 
 def test_real_files_are_played_as_they_are(realdata: Path) -> None:
     manifest = PROJECT / "exercises" / "realdata.yml"
     documents = read(manifest, realdata).documents
-    with serve(manifest, realdata) as address:
+    with serve(read(manifest, realdata)) as address:
         player = Player(address, realdata)
         listed = {
             urlsplit(entry.url).path

@@ -18,14 +18,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
 from lxml import etree
 
-from bousai.exercise.manifest import Recorded, Recording, read
+from bousai.exercise.manifest import Recorded, Recording
 
 _HOST = "www.data.jma.go.jp"
 _FEEDS = "developer/xml/feed"
@@ -48,12 +47,8 @@ _NOTHING = _Page(b"[]", "application/json", datetime(2000, 1, 1, tzinfo=UTC))
 
 
 @contextmanager
-def serve(manifest: Path, folder: Path) -> Iterator[str]:
-    """Play a recording on a free port of this machine while the context is open; yields its address.
-
-    Raises `CatalogueError` as `manifest.read` does.
-    """
-    recording = read(manifest, folder)
+def serve(recording: Recording) -> Iterator[str]:
+    """Play a recording on a free port of this machine while the context is open; yields its address."""
     pages = dict(_pages(recording))
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recording, pages))
     server.daemon_threads = True

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from unicodedata import normalize
 
 from bousai.errors import ParseError
+from bousai.formats import refusal
 
-_AGAIN = "fetch the original bytes again from the publisher"
 _NO_CHARACTER = re.compile("[\x80\uf8f0-\uf8f3]")  # what Python's cp932 makes of bytes that are in no code table
 
 
@@ -41,13 +41,9 @@ def read(body: bytes) -> Table:
     text = decode(body)
     start = text[:512].lstrip().lower()
     if not start:
-        raise ParseError("the document is empty", code="empty", remedy="fetch it again")
+        raise refusal.empty()
     if start.startswith(("<!doctype", "<html", "<?xml")):
-        raise ParseError(
-            "an HTML or XML page came instead of a table",
-            code="html_instead_of_csv",
-            remedy="the publisher shows an error or maintenance page: try again later",
-        )
+        raise refusal.page("an HTML or XML page", "a table", "html_instead_of_csv")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -60,20 +56,20 @@ def read(body: bytes) -> Table:
             line = reader.line_num + 1
     except csv.Error as error:
         raise ParseError(
-            f"not a table: {error}", code="not_csv", remedy=_AGAIN, position=f"line {reader.line_num}"
+            f"not a table: {error}", code="not_csv", remedy=refusal.AGAIN, position=f"line {reader.line_num}"
         ) from error
     header = [normalize("NFC", name).strip() for name in rows[0]]
     repeated = [name for name, times in Counter(header).items() if times > 1]
     if repeated:
         raise ParseError(
-            f"the header has {repeated[0][:80]!r} more than once", code="duplicate_header", remedy=_AGAIN
+            f"the header has {repeated[0][:80]!r} more than once", code="duplicate_header", remedy=refusal.AGAIN
         )
     for row, line in zip(rows[1:], lines[1:], strict=True):
         if len(row) != len(header):
             raise ParseError(
                 f"line {line} has {len(row)} cells, the header has {len(header)}",
                 code="ragged",
-                remedy=_AGAIN,
+                remedy=refusal.AGAIN,
                 position=f"line {line}",
             )
     columns = list(zip(*rows[1:], strict=True)) or [()] * len(header)
@@ -83,21 +79,23 @@ def read(body: bytes) -> Table:
 def decode(body: bytes) -> str:
     """Text of bytes in UTF-8 or CP932. Raises `ParseError` with code ``wrong_encoding``."""
     if b"\0" in body:
-        raise ParseError("bytes that are no text", code="wrong_encoding", remedy=_AGAIN)
+        raise ParseError("bytes that are no text", code="wrong_encoding", remedy=refusal.AGAIN)
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as utf8:
         if body.startswith(codecs.BOM_UTF8) or utf8.reason == "unexpected end of data":
             # It says that it is UTF-8, or is so but for the last character, which was cut in two.
             raise ParseError(
-                f"not UTF-8 at byte {utf8.start} of {len(body)}", code="wrong_encoding", remedy=_AGAIN
+                f"not UTF-8 at byte {utf8.start} of {len(body)}", code="wrong_encoding", remedy=refusal.AGAIN
             ) from utf8
     try:
         text = body.decode("cp932")
     except UnicodeDecodeError as error:
         raise ParseError(
-            f"neither UTF-8 nor CP932 (byte {error.start})", code="wrong_encoding", remedy=_AGAIN
+            f"neither UTF-8 nor CP932 (byte {error.start})", code="wrong_encoding", remedy=refusal.AGAIN
         ) from error
     if _NO_CHARACTER.search(text):
-        raise ParseError("neither UTF-8 nor CP932 (byte 80, A0, FD, FE or FF)", code="wrong_encoding", remedy=_AGAIN)
+        raise ParseError(
+            "neither UTF-8 nor CP932 (byte 80, A0, FD, FE or FF)", code="wrong_encoding", remedy=refusal.AGAIN
+        )
     return text

@@ -19,11 +19,11 @@ import numpy as np
 import shapely
 
 from bousai.errors import ParseError
+from bousai.formats import refusal
 
 _CHUNK = 2000
 _TYPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _CRS84 = re.compile(r"(CRS84|EPSG::?(4326|6668|4612))$")
-_AGAIN = "fetch the original bytes again from the publisher"
 
 
 class _Geometry(msgspec.Struct):
@@ -61,13 +61,9 @@ def read(body: bytes) -> Features:
     ``not_feature_collection``, ``wrong_crs``."""
     start = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start:
-        raise ParseError("the document is empty", code="empty", remedy="fetch it again")
+        raise refusal.empty()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ParseError(
-            "an HTML or XML page came instead of JSON",
-            code="html_instead_of_json",
-            remedy="the publisher shows an error or maintenance page: try again later",
-        )
+        raise refusal.page("an HTML or XML page", "JSON", "html_instead_of_json")
     collection = _decoded(body)
     found = Features([], [], [])
     texts: list[str | None] = []
@@ -87,9 +83,9 @@ def _decoded(body: bytes) -> _Collection:
     try:
         collection = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=_Collection)
     except msgspec.ValidationError as error:
-        raise ParseError(f"not a GeoJSON object: {error}", code="not_geojson", remedy=_AGAIN) from error
+        raise ParseError(f"not a GeoJSON object: {error}", code="not_geojson", remedy=refusal.AGAIN) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=_AGAIN) from error
+        raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=refusal.AGAIN) from error
     if collection.type != "FeatureCollection":
         raise ParseError(
             f"a GeoJSON object of type {collection.type[:80]!r}, not a FeatureCollection",
@@ -112,9 +108,9 @@ def _features(collection: _Collection) -> Iterator[_Feature]:
     try:
         yield from msgspec.json.decode(collection.features or b"null", type=list[_Feature])
     except msgspec.ValidationError as error:
-        raise ParseError(f"not a GeoJSON feature: {error}", code="not_geojson", remedy=_AGAIN) from error
+        raise ParseError(f"not a GeoJSON feature: {error}", code="not_geojson", remedy=refusal.AGAIN) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=_AGAIN) from error
+        raise ParseError(f"not JSON: {_one_line(error)}", code="not_json", remedy=refusal.AGAIN) from error
 
 
 def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
@@ -122,10 +118,10 @@ def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
         value = json.loads(bytes(raw), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ParseError(
-            f"properties: {_one_line(error)}", code="not_json", remedy=_AGAIN, position=position
+            f"properties: {_one_line(error)}", code="not_json", remedy=refusal.AGAIN, position=position
         ) from error
     if value is not None and not isinstance(value, dict):
-        raise ParseError("properties are no object", code="not_geojson", remedy=_AGAIN, position=position)
+        raise ParseError("properties are no object", code="not_geojson", remedy=refusal.AGAIN, position=position)
     return value or {}
 
 

@@ -21,12 +21,11 @@ import pyogrio.errors
 import pyogrio.raw
 
 from bousai.errors import ParseError
-from bousai.formats import geojson
+from bousai.formats import geojson, refusal
 
 _MEMBERS = 2000
 _UNPACKED = 2 * 1024**3
 _RATIO = 200
-_AGAIN = "fetch the original bytes again from the publisher"
 _DEGREES = ("JGD_2011", "JGD_2000", "JGD2011", "JGD2000", "WGS_1984", "WGS 84")
 
 
@@ -84,7 +83,7 @@ def _members(body: bytes) -> dict[str, bytes]:
             return {name: _content(archive, info) for name, info in wanted}
     except _BROKEN_ZIP as error:
         raise ParseError(
-            f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=_AGAIN
+            f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=refusal.AGAIN
         ) from error
 
 
@@ -145,7 +144,7 @@ def _columns(features: geojson.Features) -> Features:
 def _shapefile(members: dict[str, bytes], stem: str) -> Features:
     parts = {suffix: members.get(stem + suffix) for suffix in (".shp", ".shx", ".dbf", ".prj")}
     if parts[".dbf"] is None or parts[".shx"] is None:
-        raise ParseError(f"{stem[:80]!r}: .dbf or .shx is missing", code="not_shapefile", remedy=_AGAIN)
+        raise ParseError(f"{stem[:80]!r}: .dbf or .shx is missing", code="not_shapefile", remedy=refusal.AGAIN)
     prj = (parts.pop(".prj") or b"JGD_2011").decode("latin-1")
     projected = not prj.lstrip().startswith("GEOGCS") and prj != "JGD_2011"
     if projected or not any(name in prj for name in _DEGREES):
@@ -163,10 +162,10 @@ def _shapefile(members: dict[str, bytes], stem: str) -> Features:
         meta, _, wkb, values = pyogrio.raw.read(packed.getvalue(), encoding="ISO-8859-1")
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, IndexError) as error:
         cause = "no layer in it" if isinstance(error, IndexError) else " ".join(str(error).split())
-        raise ParseError(f"{stem[:80]!r}: {cause}", code="not_shapefile", remedy=_AGAIN) from error
+        raise ParseError(f"{stem[:80]!r}: {cause}", code="not_shapefile", remedy=refusal.AGAIN) from error
     columns = {str(name): list(column) for name, column in zip(meta["fields"], values, strict=True)}
     if not columns:
-        raise ParseError(f"{stem[:80]!r}: no attribute in its .dbf", code="not_shapefile", remedy=_AGAIN)
+        raise ParseError(f"{stem[:80]!r}: no attribute in its .dbf", code="not_shapefile", remedy=refusal.AGAIN)
     geometry = [None if one is None else bytes(one) for one in wkb]
     return Features(_decoded(columns, stem), geometry, [n for n, one in enumerate(geometry) if one is None])
 
@@ -180,7 +179,7 @@ def _decoded(columns: dict[str, list[Any]], stem: str) -> dict[str, list[Any]]:
             }
         except UnicodeDecodeError:
             continue
-    raise ParseError(f"{stem[:80]!r}: .dbf is neither UTF-8 nor CP932", code="wrong_encoding", remedy=_AGAIN)
+    raise ParseError(f"{stem[:80]!r}: .dbf is neither UTF-8 nor CP932", code="wrong_encoding", remedy=refusal.AGAIN)
 
 
 def _text(value: Any, encoding: str) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from lxml import etree
 
 from bousai.errors import ParseError
+from bousai.formats import refusal
 from bousai.model import Issue
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -28,7 +29,7 @@ def read(body: bytes) -> etree._Element:
     """
     start = body[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
     if not start and not body.removeprefix(codecs.BOM_UTF8).strip():
-        raise ParseError("the document is empty", code="empty", remedy="fetch it again")
+        raise refusal.empty()
     if start.startswith((b"<!doctype html", b"<html")):
         raise _html()
     try:
@@ -41,11 +42,8 @@ def read(body: bytes) -> etree._Element:
     if docinfo.internalDTD is not None:
         raise _doctype()
     if (docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII", "US-ASCII"):
-        raise ParseError(f"encoding {docinfo.encoding} instead of UTF-8", code="wrong_encoding", remedy=_AGAIN)
+        raise ParseError(f"encoding {docinfo.encoding} instead of UTF-8", code="wrong_encoding", remedy=refusal.AGAIN)
     return root
-
-
-_AGAIN = "fetch the original bytes again from the publisher"
 
 
 def _parser() -> etree.XMLParser:
@@ -62,11 +60,7 @@ def _parser() -> etree.XMLParser:
 
 
 def _html() -> ParseError:
-    return ParseError(
-        "an HTML page came instead of XML",
-        code="html_instead_of_xml",
-        remedy="the publisher shows an error or maintenance page: try again later",
-    )
+    return refusal.page("an HTML page", "XML", "html_instead_of_xml")
 
 
 def _doctype() -> ParseError:
@@ -86,11 +80,13 @@ def _unreadable(body: bytes, start: bytes, error: etree.XMLSyntaxError) -> Parse
     try:
         codecs.getincrementaldecoder("utf-8")().decode(body)  # not final: a cut within a letter is a cut
     except UnicodeDecodeError as wrong:
-        return ParseError(f"not UTF-8 at byte {wrong.start}", code="wrong_encoding", remedy=_AGAIN)
+        return ParseError(f"not UTF-8 at byte {wrong.start}", code="wrong_encoding", remedy=refusal.AGAIN)
     declared = re.match(rb"<\?xml[^>]*encoding\s*=\s*[\"']([\w.:-]+)", start)
     if declared and declared[1] not in (b"utf-8", b"us-ascii"):
-        return ParseError(f"declared as {declared[1].decode()}, not UTF-8", code="wrong_encoding", remedy=_AGAIN)
-    return ParseError(f"not well-formed XML: {' '.join(str(error).split())}", code="not_xml", remedy=_AGAIN)
+        return ParseError(
+            f"declared as {declared[1].decode()}, not UTF-8", code="wrong_encoding", remedy=refusal.AGAIN
+        )
+    return ParseError(f"not well-formed XML: {' '.join(str(error).split())}", code="not_xml", remedy=refusal.AGAIN)
 
 
 class Names(dict[str, str]):

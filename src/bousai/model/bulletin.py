@@ -145,10 +145,6 @@ class Bulletin:
     bulletin_type: str = ""
     valid_to: datetime | None = None
 
-    def with_status(self, status: Status) -> Bulletin:
-        """The same statement as an exercise or a test."""
-        return replace(self, status=status)
-
     def with_items(self, items: ItemTable) -> Bulletin:
         """The same statement with other items (used by normalise)."""
         return replace(self, items=items)

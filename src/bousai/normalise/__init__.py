@@ -9,6 +9,7 @@ Add here: a step, in the order in which it must happen. Tests: tests/normalise.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from bousai.model import Bulletin, Issue, RawDocument, join_status
@@ -22,7 +23,7 @@ Step: TypeAlias = Callable[[Bulletin, RawDocument, list[Issue]], Bulletin]
 
 def status(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulletin:
     """What came through the door of an exercise (訓練) or a test (試験) stays one, whatever it says of itself."""
-    return bulletin.with_status(join_status(bulletin.status, raw.taint))
+    return replace(bulletin, status=join_status(bulletin.status, raw.taint))
 
 
 STEPS: tuple[Step, ...] = (status, time, text, place, geometry)

@@ -17,7 +17,7 @@ import numpy as np
 import shapely
 
 from bousai.errors import ParseError
-from bousai.formats import ksj
+from bousai.formats import ksj, refusal
 from bousai.model import Bulletin, Issue, Item, table_of
 
 VERSION = "1"
@@ -51,7 +51,7 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
             raise ParseError(
                 f"{_shown(name)} has no polygon that can be read",
                 code="bad_geometry",
-                remedy="fetch the original bytes again from the publisher",
+                remedy=refusal.AGAIN,
                 position=position,
             )
         if isinstance(code, str) and _FIVE_DIGITS.fullmatch(code) and isinstance(name, str) and name:

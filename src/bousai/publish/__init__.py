@@ -7,8 +7,8 @@ does not name (deny by default); puts an exercise among what is actual; leaves a
 Add here: one module per output format. Tests: tests/publish.
 """
 
-from bousai.publish.features import FeatureTable, features
+from bousai.publish.features import FeatureTable, areas_wanted, features
 from bousai.publish.geojson import layer_chunks
 from bousai.publish.tree import Published, write_index, write_layer
 
-__all__ = ["FeatureTable", "Published", "features", "layer_chunks", "write_index", "write_layer"]
+__all__ = ["FeatureTable", "Published", "areas_wanted", "features", "layer_chunks", "write_index", "write_layer"]

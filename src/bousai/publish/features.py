@@ -89,6 +89,12 @@ def features(layer: Layer, tables: Iterable[RevisionTable], borrowed: Mapping[st
     )
 
 
+def areas_wanted(table: RevisionTable) -> set[str]:
+    """The municipality codes whose area `features` can use for these items: see `_area`."""
+    codes = {code for code, wkb in zip(table.muni_code, table.geometry, strict=True) if code and wkb is None}
+    return codes | {ward for code in codes for ward in wards().get(code, ())}
+
+
 def _one(
     item_id: str, aspects: Sequence[tuple[RevisionTable, int]], names: Sequence[str], withheld: Counter[str]
 ) -> tuple[str | None, bytes, bytes | None]:
