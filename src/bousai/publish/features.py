@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,7 @@ class FeatureTable:
         return len(self.ids)
 
 
+@lru_cache(maxsize=4096)  # a list has one time for thousands of features
 def local(at: datetime) -> str:
     """ISO 8601 in Japan's time, to the second: ``2024-01-01T16:10:00+09:00``."""
     return at.astimezone(JST).isoformat(timespec="seconds")
@@ -103,8 +105,13 @@ def _one(
     said: dict[str, Any] = {}
     for table, row in aspects:
         props = orjson.loads(table.props[row])
-        said = {**said, **{name: value for name, value in props.items() if value is not None or name not in said}}
-    for name in said.keys() - set(names):
+        if said:
+            props = {
+                **said,
+                **{name: value for name, value in props.items() if value is not None or name not in said},
+            }
+        said = props
+    for name in said.keys() - names:
         withheld[name] += 1
     newest, at = aspects[-1]
     muni_code = next((table.muni_code[row] for table, row in reversed(aspects) if table.muni_code[row]), None)
