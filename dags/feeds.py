@@ -53,7 +53,7 @@ def feed_dag(feed: Feed) -> DAG:
         dag_display_name=f"{feed.id} {feed.title_ja}",
         description=feed.title_en,
         doc_md=f"{feed.credit} ([{feed.licence}]({feed.licence_url}))\n\n{feed.notes}",
-        schedule=timedelta(seconds=feed.every),
+        schedule=None if feed.disabled else timedelta(seconds=feed.every),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,

@@ -8,7 +8,6 @@ difference before you commit it.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import shapely
 
 import readme_tables
-from bousai import catalogue
+from bousai import catalogue, pipeline
 from bousai.catalogue import Feed
 from bousai.errors import ParseError
 from bousai.model import Bulletin, Issue, ItemTable
@@ -62,12 +61,11 @@ def _fields(thing: Bulletin | Issue) -> dict[str, Any]:
     return {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
 
 
-def golden(feed: Feed, body: bytes) -> str:
-    """What the feed's parser makes of `body`, as text that can be compared and read."""
-    parser = importlib.import_module(f"bousai.parse.{feed.parser}")
+def golden(feed: Feed, name: str, body: bytes) -> str:
+    """What the feed's parser makes of a document, as text that can be compared and read."""
     found: dict[str, Any] = {"bulletins": [], "issues": []}
     try:
-        for one in parser.parse(body):
+        for one in pipeline.parsed(feed, name, body):
             found["issues" if isinstance(one, Issue) else "bulletins"].append(_fields(one))
     except ParseError as error:
         found = {"refused": {"code": error.code, "cause": error.cause, "remedy": error.remedy}}
@@ -82,7 +80,7 @@ def main() -> None:
             stale.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         for path, sample in wanted.items():
-            path.write_text(golden(feed, sample.read_bytes()), encoding="utf-8")
+            path.write_text(golden(feed, sample.name, sample.read_bytes()), encoding="utf-8")
     readme_tables.main()
 
 

@@ -56,7 +56,7 @@ def feed_table(feeds: Iterable[Feed], japanese: bool) -> str:
 def layer_table(layers: Iterable[Layer], japanese: bool) -> str:
     head = ("layer", "what", "geometry")
     head_ja = ("レイヤ", "内容", "形状")
-    shapes = {"point": "点", "polygon": "面", "none": "なし"}
+    shapes = {"point": "点", "line": "線", "polygon": "面", "none": "なし"}
     return markdown(
         head_ja if japanese else head,
         (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bousai.errors import CatalogueError
+from bousai.errors import CatalogueError, ParseError
 from bousai.model import Layer
+from bousai.vocab.japanese_time import JST
 
 
 class _Strict(BaseModel):
@@ -32,6 +35,53 @@ class FileSource(_Strict):
 
     type: Literal["files"]
     urls: tuple[str, ...]
+
+
+class LinksSource(_Strict):
+    """A page for people whose links are the documents: `url` is read with conditional GET, each address that it
+    links to and whose file name matches `pattern` (a regular expression) is fetched once."""
+
+    type: Literal["links"]
+    url: str
+    pattern: str
+
+
+class CkanSource(_Strict):
+    """A CKAN portal (BODIK and others): the packages that `query` finds (``package_search``) name the resources;
+    those whose file name or title matches `pattern` are read as files."""
+
+    type: Literal["ckan"]
+    url: str
+    query: str
+    pattern: str
+
+
+class FolderSource(_Strict):
+    """A drop folder: what another program or a person puts into `path` (below the data folder unless absolute) and
+    whose name matches `pattern` is taken in once. For what has no public address (Lアラート, forms by e-mail)."""
+
+    type: Literal["folder"]
+    path: str
+    pattern: str = "*"
+
+
+class MqttSource(_Strict):
+    """An MQTT 5 broker: what was published on `topics` (QoS 1) since the last visit, one document a message.
+
+    `client_id` names the session that the broker keeps for us between visits, for `keep` seconds. User and password
+    come from the environment, ``BOUSAI_MQTT_<FEED>`` as ``user:password``.
+    """
+
+    type: Literal["mqtt"]
+    host: str
+    port: int = 8883
+    tls: bool = True
+    topics: tuple[str, ...]
+    client_id: str
+    keep: int = 86400
+
+
+Source = AtomSource | FileSource | LinksSource | CkanSource | FolderSource | MqttSource
 
 
 class Expect(_Strict):
@@ -88,6 +138,11 @@ class Feed(_Strict):
     last successful contact after which the feed is late, `dead_after` after which it is dead.
     `hosts` are the only hosts that may be contacted for it. `max_bytes` caps a decoded document.
     `credit` is the line that must stand on every product.
+    `options` are what the parser is told beside the bytes, checked by its own ``Options``.
+    `file_name` is a regular expression over the whole file name where the name says what the bytes do not: its group
+    ``at``, read by `file_time` (strptime, JST), is the time of the content; other groups are options of the parser.
+    `disabled`: the terms, quoted, that forbid to collect this source; then nothing is ever asked, and files that one
+    has the right to use may be taken in by hand.
     """
 
     id: str
@@ -99,8 +154,12 @@ class Feed(_Strict):
     credit: str
     parser: str
     kinds: tuple[str, ...]
-    source: AtomSource | FileSource = Field(discriminator="type")
-    hosts: tuple[str, ...]
+    options: dict[str, Any] = Field(default_factory=dict)
+    file_name: str | None = None
+    file_time: str | None = None
+    source: Source = Field(discriminator="type")
+    hosts: tuple[str, ...] = ()
+    disabled: str | None = None
     every: int = Field(ge=60)
     late_after: int
     dead_after: int
@@ -108,6 +167,36 @@ class Feed(_Strict):
     deadline: int = 60
     expect: Expect = Expect()
     notes: str = ""
+
+    def told_by(self, name: str) -> dict[str, str]:
+        """The groups of `file_name` in the name of a document; none where the feed has no such pattern.
+
+        Raises `ParseError` ``unexpected_name``.
+        """
+        if self.file_name is None:
+            return {}
+        match = re.fullmatch(self.file_name, name)
+        if match is None:
+            raise ParseError(
+                f"the file name {name[:80]!r} is not as the feed expects: {self.file_name}",
+                code="unexpected_name",
+                remedy="name the file as the publisher does, or correct file_name in the feed's YAML",
+            )
+        return {group: value for group, value in match.groupdict().items() if value is not None}
+
+    def dated_by(self, name: str) -> datetime | None:
+        """The time of the content that the name of a document states, in JST. Raises `ParseError`."""
+        at = self.told_by(name).get("at")
+        if at is None or self.file_time is None:
+            return None
+        try:
+            return datetime.strptime(at, self.file_time).replace(tzinfo=JST)
+        except ValueError as error:
+            raise ParseError(
+                f"the file name {name[:80]!r} states the time {at!r}, which is not one",
+                code="unexpected_name",
+                remedy=f"name the file as the publisher does ({self.file_time})",
+            ) from error
 
 
 class Catalogue(_Strict):

@@ -133,7 +133,12 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 def _ingest(options: argparse.Namespace) -> int:
     refused = []
     for one in pipeline.ingest_files(
-        options.feed, _files(options.file), dated_at=options.at, taint=options.status, accept=options.accept
+        options.feed,
+        _files(options.file),
+        dated_at=options.at,
+        taint=options.status,
+        accept=options.accept,
+        strict=options.strict,
     ):
         line = {
             "file": one.name,
@@ -313,6 +318,7 @@ def _parser() -> _Parser:
         help="exercise: everything in the files is 訓練, also where the format cannot say so",
     )
     ingest.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")
+    ingest.add_argument("--strict", action="store_true", help="quarantine what is not read to the last element")
 
     made = command("publish", _publish, "write changed layers, deltas and the index", "bousai publish shelter")
     made.add_argument("layer", nargs="*")

@@ -10,15 +10,18 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import msgspec
 
 from bousai import archive, catalogue, fetch, normalise, publish, store
 from bousai import settings as settings_module
 from bousai.catalogue import Catalogue, Feed
-from bousai.errors import ExpectationError, ParseError, UsageError
+from bousai.errors import CatalogueError, ExpectationError, ParseError, UsageError
 from bousai.model import (
     Bulletin,
     Changes,
@@ -102,6 +105,11 @@ def fetch_feed(feed_id: str, settings: Settings | None = None) -> list[str]:
     """
     with opened(settings) as house:
         feed = house.catalogue.feed(feed_id)
+        if feed.disabled is not None and house.settings.playback is None:
+            raise UsageError(
+                f"feed {feed_id} is disabled: {feed.disabled}",
+                remedy=f"files that you have the right to use: bousai ingest {feed_id} FILE…",
+            )
         pulled = fetch.pull(feed, _Ledger(house), now=house.now, playback=house.settings.playback)
         for found in pulled:
             if isinstance(found, Issue):
@@ -111,7 +119,7 @@ def fetch_feed(feed_id: str, settings: Settings | None = None) -> list[str]:
                 archive.put(house.settings.archive, found.body)
             # The document first: a crash in between asks once more, the other way round it would be lost.
             if found.document is not None:
-                store.record_document(house.store, found.document)
+                store.record_document(house.store, _dated(feed, found.document))
             store.record_receipt(house.store, found.receipt)
         return [document.raw.sha256 for document in store.pending_documents(house.store, feed.id)]
 
@@ -138,18 +146,49 @@ def _stale_layers(house: House, feed: Feed) -> list[str]:
     return [layer.id for layer in house.catalogue.layers.values() if layer.kind in feed.kinds]
 
 
-def _read(feed: Feed, raw: RawDocument, body: bytes) -> tuple[list[Bulletin], list[Issue], Any]:
-    parser = importlib.import_module(f"bousai.parse.{feed.parser}")
+def _parser(feed: Feed) -> ModuleType:
+    return importlib.import_module(f"bousai.parse.{feed.parser}")
+
+
+def _dated(feed: Feed, raw: RawDocument) -> RawDocument:
+    """With the time that the document's name states; a name that is not as expected is refused when it is read."""
+    try:
+        at = feed.dated_by(raw.name)
+    except ParseError:
+        return raw
+    return raw if at is None else replace(raw, dated_at=at)
+
+
+def parsed(feed: Feed, name: str, body: bytes) -> Iterator[Bulletin | Issue]:
+    """What a feed's parser reads from a document called `name`. Raises `ParseError`, `CatalogueError`.
+
+    A parser that has ``Options`` is told what the feed's YAML and the document's name say beside the bytes.
+    """
+    parser = _parser(feed)
+    told = {**feed.options, **{k: v for k, v in feed.told_by(name).items() if k != "at"}}
+    if not hasattr(parser, "Options"):
+        if told:
+            raise CatalogueError(f"feeds/{feed.id}.yml: {feed.parser} takes no options, got {', '.join(told)}")
+        yield from parser.parse(body)
+        return
+    try:
+        options = msgspec.convert(told, parser.Options, strict=False)
+    except msgspec.ValidationError as error:
+        raise CatalogueError(f"feeds/{feed.id}.yml: options of {feed.parser}: {error}") from error
+    yield from parser.parse(body, options)
+
+
+def _read(feed: Feed, raw: RawDocument, body: bytes) -> tuple[list[Bulletin], list[Issue]]:
     bulletins: list[Bulletin] = []
     issues: list[Issue] = []
-    for found in parser.parse(body):
+    for found in parsed(feed, raw.name, body):
         if isinstance(found, Issue):
             issues.append(found)
         else:
             bulletin, noticed = normalise.normalise(found, raw)
             bulletins.append(bulletin)
             issues += noticed
-    return bulletins, issues, parser
+    return bulletins, issues
 
 
 def _check_expectations(house: House, feed: Feed, raw: RawDocument, bulletins: Sequence[Bulletin]) -> None:
@@ -166,8 +205,13 @@ def _check_expectations(house: House, feed: Feed, raw: RawDocument, bulletins: S
         )
 
 
-def _ingest(house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: bool) -> Ingested:
-    """One document through parse, normalise and store. Data faults become outcomes, bugs are raised."""
+def _ingest(
+    house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: bool, strict: bool = False
+) -> Ingested:
+    """One document through parse, normalise and store. Data faults become outcomes, bugs are raised.
+
+    `strict`: a document of which the parser left anything unread is quarantined.
+    """
 
     def refuse(outcome: str, cause: str, remedy: str, issues: list[Issue]) -> Ingested:
         store.set_outcome(
@@ -183,7 +227,15 @@ def _ingest(house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: 
         return Ingested(feed.id, raw.name, raw.sha256, outcome, 0, Changes(), len(issues), cause, remedy)
 
     try:
-        bulletins, issues, parser = _read(feed, raw, body)
+        bulletins, issues = _read(feed, raw, body)
+        unread = [issue for issue in issues if issue.code == "unread"]
+        if strict and unread:
+            raise ParseError(
+                f"strict: {unread[0].cause}" + (f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""),
+                code="unread",
+                remedy=unread[0].remedy,
+                position=unread[0].position,
+            )
         if not accept:
             _check_expectations(house, feed, raw, bulletins)
     except ParseError as error:
@@ -194,7 +246,7 @@ def _ingest(house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: 
     fatal = next((issue for issue in issues if issue.severity == "error"), None)
     if fatal is not None and not bulletins:
         return refuse("quarantined", fatal.cause, fatal.remedy, issues)
-    provenance = Provenance(raw, feed.parser, parser.VERSION)
+    provenance = Provenance(raw, feed.parser, _parser(feed).VERSION)
     changes = store.apply(house.store, bulletins, provenance, house.now(), issues)
     outcome = "stored" if changes.any else "unchanged"
     return Ingested(feed.id, raw.name, raw.sha256, outcome, len(bulletins), changes, len(issues))
@@ -247,11 +299,12 @@ def ingest_files(
     dated_at: datetime | None = None,
     taint: Status = "actual",
     accept: bool = False,
+    strict: bool = False,
 ) -> Iterator[Ingested]:
     """The same from (name, bytes) pairs, as if fetched now: archived first, then ingested, one by one.
 
-    `dated_at` is the time of the content for formats that carry none (default: now). `taint` makes all of it an
-    exercise or a test, whatever it says of itself.
+    `dated_at` is the time of the content for formats that carry none (default: what the file's name says, else now).
+    `taint` makes all of it an exercise or a test, whatever it says of itself. `strict`: see `_ingest`.
     """
     with opened(settings) as house:
         feed = house.catalogue.feed(feed_id)
@@ -261,8 +314,9 @@ def ingest_files(
             raw = RawDocument(
                 digest, feed.id, f"file:{Path(name).name}", Path(name).name, now, len(body), taint, dated_at
             )
+            raw = raw if dated_at is not None else _dated(feed, raw)
             store.record_document(house.store, raw)
-            yield _ingest(house, feed, raw, body, accept=accept)
+            yield _ingest(house, feed, raw, body, accept=accept, strict=strict)
 
 
 # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -400,6 +454,7 @@ def _feed_states(house: House) -> list[SourceFreshness]:
                 credit=feed.credit,
                 licence=feed.licence,
                 licence_url=feed.licence_url,
+                disabled=feed.disabled,
             )
         )
     return states

@@ -28,7 +28,7 @@ def test_every_feed_has_a_parser_and_a_sample(feed: Feed) -> None:
 def test_a_sample_parses_to_its_golden(feed: Feed, sample: Path) -> None:
     expected = goldens.golden_of(feed.id, sample)
     assert expected.is_file(), "make goldens"
-    assert goldens.golden(feed, sample.read_bytes()) == expected.read_text(encoding="utf-8")
+    assert goldens.golden(feed, sample.name, sample.read_bytes()) == expected.read_text(encoding="utf-8")
 
 
 def test_no_golden_without_its_sample_and_feed() -> None:

@@ -352,7 +352,7 @@ def test_a_renamed_column_is_refused(column: str) -> None:
 def test_a_column_that_nobody_knows_is_an_issue() -> None:
     document = csv_of({}).decode("utf-8-sig").replace("備考", "収容人数\x1b", 1).encode()
     item, issues = only(document)
-    assert [(issue.code, issue.severity) for issue in issues] == [("unread_column", "info")]
+    assert [(issue.code, issue.severity) for issue in issues] == [("unread", "info")]
     assert item.props["note"] is None
 
 

@@ -22,7 +22,7 @@ from lxml import etree
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from bousai.errors import CatalogueError
-from bousai.model import Status
+from bousai.model import Status, join_status
 from bousai.vocab import jma
 
 
@@ -34,7 +34,8 @@ class Entry(_Strict):
     """Files of one nature, by a pattern relative to the folder (``**`` crosses folders).
 
     Exactly one of: `telegrams` (JMA, announced in an Atom index; each carries its own time), `feed` (files at
-    addresses of their own, as they stood at `at`), `left_out` (why they are not played).
+    addresses of their own, as they stood at `at`), `left_out` (why they are not played). `status` taints these files
+    beyond what the whole recording is: samples among real telegrams are played as tests.
     """
 
     files: str
@@ -42,6 +43,7 @@ class Entry(_Strict):
     feed: str | None = None
     left_out: str | None = None
     at: AwareDatetime | None = None
+    status: Status = "actual"
 
     @model_validator(mode="after")
     def _one_nature(self) -> Self:
@@ -70,6 +72,7 @@ class Recorded:
     index: str = ""
     title: str = ""
     author: str = ""
+    status: Status = "actual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,15 @@ def read(manifest: Path, folder: Path) -> Recording:
         entry = next((entry for entry in plan.entries if _matches(path, entry.files)), None)
         if entry is None:
             unlisted.append(path)
-        elif entry.left_out is not None:
+            continue
+        if entry.left_out is not None:
             left_out.append((path, entry.left_out))
-        elif entry.feed is not None and entry.at is not None:
-            documents.append(Recorded(path, entry.at, entry.feed))
+            continue
+        status = join_status(plan.status, entry.status)
+        if entry.feed is not None and entry.at is not None:
+            documents.append(Recorded(path, entry.at, entry.feed, status=status))
         else:
-            documents.append(_telegram(folder, path, entry.at))
+            documents.append(_telegram(folder, path, entry.at, status))
     documents.sort(key=lambda one: (one.at, one.path))
     return Recording(plan.title, plan.status, folder, tuple(documents), tuple(left_out), tuple(unlisted))
 
@@ -128,7 +134,7 @@ def _parts_match(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     return bool(parts) and PurePosixPath(parts[0]).match(pattern[0]) and _parts_match(parts[1:], pattern[1:])
 
 
-def _telegram(folder: Path, path: str, at: datetime | None) -> Recorded:
+def _telegram(folder: Path, path: str, at: datetime | None, status: Status) -> Recorded:
     """What an index says of a telegram, from its Control; the file may be damaged, then `at` must be given."""
     control: dict[str, str] = {}
     with (folder / path).open("rb") as file, suppress(etree.XMLSyntaxError):  # where nothing can be recovered
@@ -146,4 +152,4 @@ def _telegram(folder: Path, path: str, at: datetime | None) -> Recorded:
     title = control.get("Title", "")
     row = jma.telegram(title)
     index = row.atom if row is not None and row.atom else "other"
-    return Recorded(path, at.astimezone(UTC), None, index, title, control.get("PublishingOffice", ""))
+    return Recorded(path, at.astimezone(UTC), None, index, title, control.get("PublishingOffice", ""), status)

@@ -25,6 +25,7 @@ import orjson
 from lxml import etree
 
 from bousai.exercise.manifest import Recorded, Recording
+from bousai.model import Status
 
 _HOST = "www.data.jma.go.jp"
 _FEEDS = "developer/xml/feed"
@@ -39,7 +40,7 @@ class _Page:
     body: bytes
     media_type: str
     at: datetime
-    document: bool = False
+    status: Status | None = None
 
 
 _NOTHING = _Page(b"[]", "application/json", datetime(2000, 1, 1, tzinfo=UTC))
@@ -134,8 +135,8 @@ def _handler(recording: Recording, pages: dict[str, _Page]) -> type[BaseHTTPRequ
             self.send_header("Vary", "Accept-Encoding")
             if zipped:
                 self.send_header("Content-Encoding", "gzip")
-            if page.document:
-                self.send_header("Bousai-Status", recording.status)
+            if page.status is not None:
+                self.send_header("Bousai-Status", page.status)
             self.end_headers()
             self.wfile.write(body)
 
@@ -144,7 +145,7 @@ def _handler(recording: Recording, pages: dict[str, _Page]) -> type[BaseHTTPRequ
             if recorded is None:
                 return pages.get(path) or (_NOTHING if path.startswith(".playback/") else None)
             body = (recording.folder / recorded.path).read_bytes()
-            return _Page(body, "application/octet-stream", recorded.at, document=True)
+            return _Page(body, "application/octet-stream", recorded.at, recorded.status)
 
         def _unchanged(self, etag: str, at: datetime) -> bool:
             asked = self.headers.get("If-None-Match")

@@ -17,11 +17,11 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from itertools import pairwise
 from typing import Protocol, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import orjson
 
-from bousai.catalogue import AtomSource, Feed
+from bousai.catalogue import AtomSource, Feed, FileSource
 from bousai.errors import FetchError, ParseError
 from bousai.fetch.client import Answer, Client, Question
 from bousai.formats import atom
@@ -38,6 +38,7 @@ _ASK_AGAIN = timedelta(days=7)  # the long index holds no more
 _PASSING = frozenset(["deadline", "truncated", "connection", "tls", "http_408", "http_425", "http_429"]) | {
     f"http_{status}" for status in range(500, 600)
 }
+_PLAYED = ("playback.invalid",)  # what has no public address is played under this name
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -86,13 +87,14 @@ def pull(
     Yields every attempt. Raises `FetchError` when the index or no file at all could be read; one telegram that
     fails stops no other and is asked for again at the next poll.
     """
-    with Client(feed.hosts, deadline=feed.deadline, max_bytes=feed.max_bytes, playback=playback) as client:
+    hosts = feed.hosts if playback is None or feed.hosts else _PLAYED
+    with Client(hosts, deadline=feed.deadline, max_bytes=feed.max_bytes, playback=playback) as client:
         visit = _Visit(feed, ledger, client, now, sleep)
         if isinstance(feed.source, AtomSource):
             yield from _indexed(visit, feed.source)
         elif playback is not None:
             yield from _files(visit, _listed(visit))
-        else:
+        elif isinstance(feed.source, FileSource):
             yield from _files(visit, feed.source.urls)
 
 
@@ -188,7 +190,7 @@ class _Visit:
             digest,
             self.feed.id,
             url,
-            urlsplit(url).path.rpartition("/")[2] or url,
+            unquote(urlsplit(url).path).rpartition("/")[2] or url,
             requested_at,
             len(answer.body),
             _status(url, answer.taint),
@@ -246,8 +248,9 @@ def _indexed(visit: _Visit, source: AtomSource) -> Iterator[Fetched | Issue]:
         if receipt.url not in (source.url, source.long_url) and receipt.error_code in _PASSING
     ]
     for entry in sorted(entries.values(), key=lambda entry: (entry.updated or _NEVER, entry.url)):
-        kind = entry.bulletin_type or _kind_of(entry.title)
-        owner = ours.get(kind)
+        family = _kind_of(entry.title)  # VXKOii, where the name of the file says VXKO62
+        kind = entry.bulletin_type or family
+        owner = ours.get(kind) or ours.get(family)
         if owner == visit.feed.id:
             wanted.append(entry.url)
         elif owner is None:
@@ -329,7 +332,7 @@ def _telegram(visit: _Visit, url: str) -> Iterator[Fetched | Issue]:
 
 def _listed(visit: _Visit) -> list[str]:
     """The addresses that a playback server has for this feed, in time order."""
-    root = f"https://{visit.feed.hosts[0]}/"
+    root = f"https://{(visit.feed.hosts or _PLAYED)[0]}/"
     answer = visit.client.get(Question(f"{root}.playback/{visit.feed.id}.json"))
     return [urljoin(root, path) for path in orjson.loads(answer.body or b"[]")]
 

@@ -141,9 +141,7 @@ def bulletins(
             remedy="…_1.csv is 指定避難所, …_2.csv is 指定緊急避難場所: check the address of the feed",
         )
     unread = [name for name in listing.columns if name not in {*_COMMON, *own_columns}]
-    issues += [
-        Issue("unread_column", f"nobody reads the column {name[:80]!r}", "see the format", "info") for name in unread
-    ]
+    issues += [Issue("unread", f"nobody reads the column {name[:80]!r}", "see the format", "info") for name in unread]
     lat, lon, geometry = _places(listing, ids, issues)
     properties: dict[str, Sequence[Any]] = {
         "common_id": ids,

@@ -28,14 +28,18 @@ def freshness(
     credit: str,
     licence: str,
     licence_url: str,
+    disabled: str | None = None,
 ) -> SourceFreshness:
     """The state of one feed at `now`.
 
     `last_contact_at` is the last answer of the source (a 304 counts: it is its heartbeat); `last_content_at`
     the newest statement; `last_error` what the newest attempt said if it failed; `held` why the newest
-    document was refused. A source that answers and says nothing new is quiet, not late.
+    document was refused; `disabled` why it is never asked. A source that answers and says nothing new is quiet,
+    not late.
     """
-    if last_contact_at is None:
+    if disabled is not None:
+        state, reason = "paused", disabled
+    elif last_contact_at is None:
         state, reason = "dead", last_error or "never read"
     else:
         silent = now - last_contact_at
@@ -55,7 +59,7 @@ def freshness(
         reason=reason,
         last_content_at=last_content_at,
         last_fetch_at=last_contact_at,
-        next_due_at=None if last_contact_at is None else last_contact_at + timedelta(seconds=every),
+        next_due_at=last_contact_at + timedelta(seconds=every) if last_contact_at and not disabled else None,
         credit=credit,
         licence=licence,
         licence_url=licence_url,

@@ -37,6 +37,6 @@ class Layer(BaseModel):
     title_en: str
     description_ja: str
     description_en: str
-    geometry: Literal["point", "polygon", "none"]
+    geometry: Literal["point", "line", "polygon", "none"]
     geometry_from: str | None = None
     fields: tuple[Field, ...]
