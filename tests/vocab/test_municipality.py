@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bousai.vocab import municipality, rows
-from bousai.vocab.municipality import check_digit, code_of, municipalities, wards
+from bousai.vocab.code import PrefCode
+from bousai.vocab.municipality import check_digit, code_of, municipalities, named, prefecture, resolve, wards
 
 # 都道府県 in the order of JIS X 0401.
 _PREFECTURES = """
@@ -163,3 +164,55 @@ def test_every_code_of_the_real_areas_is_known(realdata: Path, pref: str) -> Non
         one = NOW[code]
         city = said["N03_003"] if one.city else ""
         assert (one.pref, one.name) == (said["N03_001"], f"{city}{said['N03_004']}")
+
+
+def test_every_way_to_write_a_code_is_resolved_or_refused_and_never_another_municipality() -> None:
+    for code in municipalities():
+        full = code + check_digit(code)
+        assert resolve(full).code == code
+        assert resolve(code, width=5).code == code
+        assert resolve(full.lstrip("0"), width=6).code == code
+        for written in (code, full, code.lstrip("0"), full.lstrip("0")):
+            found = resolve(written)
+            assert found.code in (code, None), written
+            assert found.code is not None or found.why
+
+
+def test_a_code_that_can_be_two_is_not_guessed() -> None:
+    both = [code for code in municipalities() if resolve(code).code is None]
+    assert "43214" in both
+    assert len(both) < 20
+    assert all(resolve(code, pref=PrefCode(code[:2])).code == code for code in both)
+
+
+@pytest.mark.parametrize(
+    "written", ["", None, "abc", "12", "1234567", "131017", "99999", "170003", "²³45", "１３１０１x"]
+)
+def test_what_is_no_code_says_why(written: str | None) -> None:
+    found = resolve(written)
+    assert found.code is None
+    assert found.why
+
+
+def test_a_code_counts_for_its_time() -> None:
+    assert resolve("22131", date(2023, 12, 31)).code == "22131"
+    assert resolve("22131", date(2024, 1, 1)).code is None
+    assert resolve("22138", date(2024, 1, 1)).code == "22138"
+    assert resolve("22138", date(2023, 12, 31)).code is None
+
+
+def test_names_are_found_within_their_prefecture_and_twins_are_not_guessed() -> None:
+    for code, one in NOW.items():
+        found = named(one.name, code[:2])
+        assert found.code in (code, None)
+        assert named(one.pref + one.name).code == found.code
+    assert named("府中市").code is None
+    assert named("府中市", "13").code == "13206"
+    assert named("球磨郡　錦町", "43").code == "43501"
+    assert prefecture("熊本県") == "43"
+
+
+@pytest.mark.parametrize("name", ["", "益城", "熊本県", "架空市"])
+def test_a_name_of_no_municipality_says_why(name: str) -> None:
+    assert named(name, "43").code is None
+    assert named(name, "43").why

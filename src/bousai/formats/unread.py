@@ -1,4 +1,4 @@
-"""What a table, an object or an archive has that nobody read: one issue a name, so that no value is lost in silence."""
+"""What a table, an object or an archive has that nobody read: one issue a name. No value is lost in silence."""
 
 from __future__ import annotations
 

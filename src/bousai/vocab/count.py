@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal, TypedDict
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 State = Literal["reported", "blank", "unconfirmed", "investigating", "unknown", "not_applicable", "many"]
 """reported (a number is given) · blank (the cell is empty) · unconfirmed (未確認, 確認中) · investigating (調査中,
@@ -91,6 +91,8 @@ def count(text: str | None) -> Count | None:
     (0, 'approx', None)
     """
     raw = (text or "").strip()
+    if any(category(character) == "No" for character in raw):
+        return None  # ① is a mark, though NFKC takes it for 1
     plain = "".join(normalize("NFKC", raw).split()).replace("，", ",").replace("、", ",")
     if plain in _WORDS:
         return without(_WORDS[plain], raw or None)

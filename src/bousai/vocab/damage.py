@@ -1,7 +1,7 @@
 """What a damage report counts: the items of 第4号様式 in their official order, with what tables call them.
 
-Source: 消防庁 火災・災害等即報要領 第4号様式 (その1, その2), and the words of prefectural and Cabinet Office tables. Table:
-data/damage_item.csv. 災害関連死 is part of 死者, not to be added to it. The five-step 半壊 of 第4号様式 holds 大規模半壊,
+Source: 消防庁 火災・災害等即報要領 第4号様式 (その1, その2), and the words of prefectural and Cabinet Office tables.
+Table: data/damage_item.csv. 災害関連死 is part of 死者, not to be added to it. 半壊 of 第4号様式 holds 大規模半壊,
 中規模半壊 and 半壊 of the 罹災証明, its 一部破損 holds 準半壊: counts of the two scales are never added or compared.
 """
 
