@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from unicodedata import normalize
 
@@ -35,8 +36,47 @@ class Table:
 def read(body: bytes) -> Table:
     """A table with one header line. Blank lines are left out.
 
-    Raises `ParseError`: ``empty``, ``html_instead_of_csv``, ``wrong_encoding``, ``not_csv``, ``duplicate_header``,
-    ``ragged`` (a row with more or fewer cells than the header: cut off, or a broken quotation).
+    Raises `ParseError`: those of `rows`, ``duplicate_header``, and ``ragged`` (a row with more or fewer cells than
+    the header: cut off, or a broken quotation).
+    """
+    header, *found = rows(body)
+    names = [normalize("NFC", name).strip() for name in header.cells]
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise ParseError(
+            f"the header has {repeated[0][:80]!r} more than once", code="duplicate_header", remedy=refusal.AGAIN
+        )
+    of_one_length(found, len(names))
+    columns = list(zip(*(row.cells for row in found), strict=True)) or [()] * len(names)
+    return Table(
+        {name: list(column) for name, column in zip(names, columns, strict=True)}, [row.line for row in found]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of one row and the number of the line where it begins."""
+
+    line: int
+    cells: list[str]
+
+
+def of_one_length(found: Iterable[Row], length: int) -> None:
+    """Raises `ParseError` ``ragged`` for the first row that has not `length` cells."""
+    for row in found:
+        if len(row.cells) != length:
+            raise ParseError(
+                f"line {row.line} has {len(row.cells)} cells, {length} are expected",
+                code="ragged",
+                remedy=refusal.AGAIN,
+                position=f"line {row.line}",
+            )
+
+
+def rows(body: bytes) -> list[Row]:
+    """Every row that is not blank, the first one included: for tables without a header, or with one further down.
+
+    Raises `ParseError`: ``empty``, ``html_instead_of_csv``, ``wrong_encoding``, ``not_csv``.
     """
     text = decode(body)
     start = text[:512].lstrip().lower()
@@ -45,35 +85,18 @@ def read(body: bytes) -> Table:
     if start.startswith(("<!doctype", "<html", "<?xml")):
         raise refusal.page("an HTML or XML page", "a table", "html_instead_of_csv")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
+    found: list[Row] = []
     try:
         line = 1
         for row in reader:
             if row:
-                rows.append(row)
-                lines.append(line)
+                found.append(Row(line, row))
             line = reader.line_num + 1
     except csv.Error as error:
         raise ParseError(
             f"not a table: {error}", code="not_csv", remedy=refusal.AGAIN, position=f"line {reader.line_num}"
         ) from error
-    header = [normalize("NFC", name).strip() for name in rows[0]]
-    repeated = [name for name, times in Counter(header).items() if times > 1]
-    if repeated:
-        raise ParseError(
-            f"the header has {repeated[0][:80]!r} more than once", code="duplicate_header", remedy=refusal.AGAIN
-        )
-    for row, line in zip(rows[1:], lines[1:], strict=True):
-        if len(row) != len(header):
-            raise ParseError(
-                f"line {line} has {len(row)} cells, the header has {len(header)}",
-                code="ragged",
-                remedy=refusal.AGAIN,
-                position=f"line {line}",
-            )
-    columns = list(zip(*rows[1:], strict=True)) or [()] * len(header)
-    return Table({name: list(column) for name, column in zip(header, columns, strict=True)}, lines[1:])
+    return found
 
 
 def decode(body: bytes) -> str:

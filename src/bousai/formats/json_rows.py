@@ -1,0 +1,83 @@
+"""JSON whose rows are arrays or objects of plain values: `read` gives them as text, as a table would.
+
+Refused as everywhere: NaN and Infinity, members that occur twice, numbers beyond any float, nesting without end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, NoReturn
+
+from bousai.errors import ParseError
+from bousai.formats import csv_table, refusal
+
+
+def load(body: bytes) -> Any:
+    """The whole value. Raises `ParseError`: ``empty``, ``html_instead_of_json``, ``wrong_encoding``, ``not_json``."""
+    start = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start:
+        raise refusal.empty()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise refusal.page("an HTML or XML page", "JSON", "html_instead_of_json")
+    text = csv_table.decode(body)
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        cause = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ParseError(f"not JSON: {cause}", code="not_json", remedy=refusal.AGAIN) from error
+
+
+def read(body: bytes) -> list[list[str] | dict[str, str]]:
+    """An array of rows, each an array or an object of plain values; null is "". Raises `ParseError` as `load` does,
+    and ``not_rows``."""
+    value = load(body)
+    if not isinstance(value, list):
+        raise ParseError(
+            "the JSON is no array of rows", code="not_rows", remedy="check the address that the feed reads"
+        )
+    found: list[list[str] | dict[str, str]] = []
+    for number, row in enumerate(value):
+        if isinstance(row, Mapping):
+            found.append({name: _plain(one, number) for name, one in row.items()})
+        elif isinstance(row, list):
+            found.append([_plain(one, number) for one in row])
+        else:
+            raise _not_plain(number)
+    return found
+
+
+def _plain(value: Any, number: int) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise _not_plain(number)
+
+
+def _not_plain(number: int) -> ParseError:
+    return ParseError(
+        f"row {number} of the JSON is no row of plain values",
+        code="not_rows",
+        remedy="see whether the publisher changed the format",
+        position=f"[{number}]",
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return members
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if isfinite(value) else _refuse(number[:40])
