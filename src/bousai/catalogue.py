@@ -6,10 +6,18 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bousai.errors import CatalogueError, ParseError
 from bousai.model import Layer
@@ -37,48 +45,83 @@ class FileSource(_Strict):
     urls: tuple[str, ...]
 
 
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
+
+
+Expression = Annotated[str, AfterValidator(_expression)]
+
+
 class LinksSource(_Strict):
     """A page for people whose links are the documents: `url` is read with conditional GET, each address that it
-    links to and whose file name matches `pattern` (a regular expression) is fetched once."""
+    links to and whose file name matches `pattern` (a regular expression over the whole name) is fetched once.
+
+    Not for a file that is overwritten under the same name: that is `files`."""
 
     type: Literal["links"]
     url: str
-    pattern: str
+    pattern: Expression
 
 
 class CkanSource(_Strict):
-    """A CKAN portal (BODIK and others): the packages that `query` finds (``package_search``) name the resources;
-    those whose file name or title matches `pattern` are read as files."""
+    """A CKAN portal (BODIK and others; `url` without ``/api``): the packages that `query` finds (``package_search``)
+    name the resources; those whose file name or title matches `pattern` (a regular expression over the whole of it)
+    are read as files, again whenever they have changed."""
 
     type: Literal["ckan"]
     url: str
     query: str
-    pattern: str
+    pattern: Expression
 
 
 class FolderSource(_Strict):
     """A drop folder: what another program or a person puts into `path` (below the data folder unless absolute) and
-    whose name matches `pattern` is taken in once. For what has no public address (Lアラート, forms by e-mail)."""
+    whose name matches `pattern` (``*.xml``) is taken in once and left there. For what has no public address
+    (Lアラート, forms by e-mail)."""
 
     type: Literal["folder"]
     path: str
     pattern: str = "*"
 
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        if not path or ".." in Path(path).parts:
+            raise ValueError("a folder below the data folder, or an absolute one, without ..")
+        return path
+
 
 class MqttSource(_Strict):
     """An MQTT 5 broker: what was published on `topics` (QoS 1) since the last visit, one document a message.
 
-    `client_id` names the session that the broker keeps for us between visits, for `keep` seconds. User and password
-    come from the environment, ``BOUSAI_MQTT_<FEED>`` as ``user:password``.
+    `client_id` names the session that the broker keeps for us between visits, for `keep` seconds; every installation
+    needs one of its own, and so does a feed whose `topics` have changed (the broker remembers the old ones). User and
+    password come from the environment, ``BOUSAI_MQTT_<FEED>`` as ``user:password``. A document is the payload; with
+    `envelope` it is the topic together with the payload, for payloads that do not name their sensor.
     """
 
     type: Literal["mqtt"]
-    host: str
-    port: int = 8883
+    host: str = Field(min_length=1)
+    port: int = Field(default=8883, ge=1, le=65535)
     tls: bool = True
-    topics: tuple[str, ...]
-    client_id: str
-    keep: int = 86400
+    topics: tuple[str, ...] = Field(min_length=1)
+    client_id: str = Field(min_length=1)
+    keep: int = Field(default=86400, ge=60, lt=0xFFFFFFFF)
+    envelope: bool = False
+
+    @field_validator("topics")
+    @classmethod
+    def _filters(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in topics:
+            levels = topic.split("/")
+            lone = all(level in ("+", "#") or not {"+", "#"} & set(level) for level in levels)
+            if not topic or not lone or "#" in levels[:-1]:
+                raise ValueError(f"{topic!r} is no topic filter")
+        return topics
 
 
 Source = AtomSource | FileSource | LinksSource | CkanSource | FolderSource | MqttSource
@@ -167,6 +210,18 @@ class Feed(_Strict):
     deadline: int = 60
     expect: Expect = Expect()
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _name_tells(self) -> Self:
+        try:
+            groups = set() if self.file_name is None else set(re.compile(self.file_name).groupindex)
+        except re.error as error:
+            raise ValueError(f"file_name is no regular expression: {error}") from error
+        if ("at" in groups) != (self.file_time is not None):
+            raise ValueError("file_name needs a group `at` where there is a file_time, and the other way round")
+        if groups & set(self.options):
+            raise ValueError(f"both file_name and options tell {', '.join(sorted(groups & set(self.options)))}")
+        return self
 
     def told_by(self, name: str) -> dict[str, str]:
         """The groups of `file_name` in the name of a document; none where the feed has no such pattern.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,11 +16,10 @@ import pytest
 from bousai.catalogue import AtomSource, Feed, FileSource
 from bousai.errors import FetchError
 from bousai.fetch import Fetched, pull
-from bousai.model import Issue, RawDocument, Receipt
+from bousai.model import Issue, RawDocument
+from tests.fetch.book import HOST, SHORT, Book, a_feed, documents, issues, receipts
 from tests.fetch.scripted import Exchange, Site, serving
 
-HOST = "www.data.jma.go.jp"
-SHORT = f"https://{HOST}/developer/xml/feed/eqvol.xml"
 LONG = f"https://{HOST}/developer/xml/feed/eqvol_l.xml"
 CLAIMED = {"VXSE51": "jma_quake", "VXSE53": "jma_quake", "VTSE41": "jma_tsunami"}
 T0 = datetime(2026, 11, 5, 1, 0, tzinfo=UTC)
@@ -71,54 +70,6 @@ class Page:
     headers: dict[str, str] = field(default_factory=dict)
     failing: list[int] = field(default_factory=list)
     always: int | None = None
-
-
-class Book:
-    """A ledger in memory: it knows what was yielded, and nothing else."""
-
-    def __init__(self, claimed: Mapping[str, str]) -> None:
-        self.receipts: list[Receipt] = []
-        self.bodies: dict[str, bytes] = {}
-        self.documents: list[RawDocument] = []
-        self._claimed = claimed
-
-    def record(self, fetched: Fetched) -> None:
-        self.receipts.append(fetched.receipt)
-        if fetched.body is not None:
-            digest = sha256(fetched.body).hexdigest()
-            assert fetched.receipt.sha256 == digest
-            assert fetched.receipt.size == len(fetched.body)
-            self.bodies[digest] = fetched.body
-        if fetched.document is not None:
-            assert fetched.document.sha256 == fetched.receipt.sha256
-            self.documents.append(fetched.document)
-
-    def last_good(self, url: str, feed: str | None = None) -> Receipt | None:
-        good = {"new", "not_modified", "known"} | (set() if feed is None else {"skipped"})
-        found = [one for one in self.receipts if one.url == url and one.outcome in good and feed in (None, one.feed)]
-        return max(found, key=lambda one: one.requested_at, default=None)
-
-    def good_times(self, url: str, feed: str, since: datetime) -> list[datetime]:
-        return sorted(
-            one.requested_at
-            for one in self.receipts
-            if one.url == url and one.feed == feed and one.outcome != "error" and one.requested_at >= since
-        )
-
-    def failed(self, feed: str, since: datetime) -> list[Receipt]:
-        mine = [one for one in self.receipts if one.feed == feed]
-        answered = {one.url for one in mine if one.outcome != "error"}
-        newest = {one.url: one for one in mine if one.requested_at >= since and one.url not in answered}
-        return list(newest.values())
-
-    def body(self, digest: str) -> bytes:
-        return self.bodies[digest]
-
-    def has_document(self, url: str) -> bool:
-        return any(document.url == url for document in self.documents)
-
-    def claimed(self, url: str) -> Mapping[str, str]:
-        return self._claimed if url == SHORT else {}
 
 
 @dataclass
@@ -182,25 +133,6 @@ def world() -> Iterator[World]:
         yield there
 
 
-def a_feed(feed_id: str, source: AtomSource | FileSource) -> Feed:
-    return Feed(
-        id=feed_id,
-        title_ja="訓練",
-        title_en="Exercise",
-        publisher="気象庁",
-        licence="x",
-        licence_url="https://example.org/",
-        credit="気象庁",
-        parser="jma_quake",
-        kinds=("earthquake",),
-        source=source,
-        hosts=(HOST,),
-        every=60,
-        late_after=600,
-        dead_after=3600,
-    )
-
-
 def indexed(feed_id: str) -> Feed:
     types = tuple(code for code, owner in CLAIMED.items() if owner == feed_id)
     return a_feed(feed_id, AtomSource(type="atom", url=SHORT, long_url=LONG, types=types))
@@ -208,23 +140,6 @@ def indexed(feed_id: str) -> Feed:
 
 QUAKE, TSUNAMI = indexed("jma_quake"), indexed("jma_tsunami")
 FILES = a_feed("gsi_shelter", FileSource(type="files", urls=()))
-
-
-def receipts(came: list[Fetched | Issue]) -> list[tuple[str, str]]:
-    """(outcome, last part of the address) of every attempt."""
-    return [
-        (one.receipt.outcome, one.receipt.url.rpartition("/")[2].removesuffix(".xml"))
-        for one in came
-        if isinstance(one, Fetched)
-    ]
-
-
-def issues(came: list[Fetched | Issue]) -> list[Issue]:
-    return [one for one in came if isinstance(one, Issue)]
-
-
-def documents(came: list[Fetched | Issue]) -> list[RawDocument]:
-    return [one.document for one in came if isinstance(one, Fetched) and one.document is not None]
 
 
 OLD = Entry("20261104120000_0_VXSE51_010000", T0 - timedelta(hours=13))
