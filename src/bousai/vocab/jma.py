@@ -92,3 +92,16 @@ def tsunami_coasts() -> dict[str, str]:
 def fixed_comment_subjects() -> dict[str, str]:
     """固定付加文: code → what it is about (tsunami, eew, information, correction, station)."""
     return {row["code"]: row["subject"] for row in rows("jma_fixed_comment")}
+
+
+class EarthquakeInfo(NamedTuple):
+    """One 地震関連情報番号コード: its 情報種別番号名 and what stage of the matter it stands for."""
+
+    name: str
+    stage: str
+
+
+@cache
+def earthquake_info() -> dict[str, EarthquakeInfo]:
+    """地震関連情報番号コード → name and stage (南海トラフ地震臨時情報 and 解説情報)."""
+    return {row["code"]: EarthquakeInfo(row["name_ja"], row["stage"]) for row in rows("jma_earthquake_info")}
