@@ -7,7 +7,7 @@ List to words (key_list → value_list → conn_attr_list): **values in the GeoJ
 
 What is wrong in practice is judged by whether a value is at stake. Taken, with an issue: a byte order mark, a style
 that does not fit, an empty or odd ttid, entries in a folder, several geometry types in one file, a num_column or
-num_key that is wrong. Refused: lists of unequal length, a key with two meanings, a code that columns.json contradicts,
+num_key that is wrong. Refused: lists of unequal length, a key of two meanings, a code that columns.json contradicts,
 fewer entries than entry_num.
 """
 
