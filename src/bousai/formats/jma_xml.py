@@ -221,6 +221,19 @@ def body(telegram: Telegram) -> Node:
     return Node(telegram.body, "Body", NAMES)
 
 
+def headline(telegram: Telegram) -> Node | None:
+    """Head/Headline but for its text, as a node, for parsers of telegrams whose headline says what the Body does not.
+
+    Close it with its own `nothing_left`: the envelope counts it as read.
+    """
+    element = telegram.root.find(f"{{{_HEAD}}}Head/{{{_HEAD}}}Headline")
+    if element is None:
+        return None
+    node = Node(element, "Head/Headline", NAMES)
+    node.drop("Text")
+    return node
+
+
 def nothing_left(telegram: Telegram, node: Node) -> Iterator[Issue]:
     """Issues ``unread`` for every path of the envelope and of the body that nobody read or dropped."""
     yield from telegram.envelope.nothing_left()

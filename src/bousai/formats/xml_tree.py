@@ -2,7 +2,7 @@
 
 Safety (OWASP XXE cheat sheet): no entity is resolved, no DTD is loaded, nothing is fetched, any DOCTYPE is
 refused, libxml2's own limits on depth and amplification stay on, comments and processing instructions are
-dropped. Only UTF-8 is accepted: every XML format read here (JMA, Atom) is UTF-8 by specification.
+dropped. Only UTF-8 is accepted unless a format says otherwise: JMA, Atom and most others are so by specification.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from lxml import etree
 
@@ -21,8 +21,8 @@ from bousai.model import Issue
 _INDEX = re.compile(r"\[\d+\]")
 
 
-def read(body: bytes) -> etree._Element:
-    """The root element of a UTF-8 XML document.
+def read(body: bytes, *, encodings: Collection[str] = ("UTF-8",)) -> etree._Element:
+    """The root element of an XML document in UTF-8, or in one of `encodings` (upper case) that it declares.
 
     Raises `ParseError` with code ``empty``, ``html_instead_of_xml``, ``wrong_encoding``, ``doctype`` or
     ``not_xml`` (which includes a document that was cut off on the way).
@@ -41,7 +41,7 @@ def read(body: bytes) -> etree._Element:
         raise _html()
     if docinfo.internalDTD is not None:
         raise _doctype()
-    if (docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII", "US-ASCII"):
+    if (docinfo.encoding or "UTF-8").upper() not in (*encodings, "UTF-8", "ASCII", "US-ASCII"):
         raise ParseError(f"encoding {docinfo.encoding} instead of UTF-8", code="wrong_encoding", remedy=refusal.AGAIN)
     return root
 
@@ -137,6 +137,10 @@ class Node:
 
     def __contains__(self, name: str) -> bool:
         return name in self._children
+
+    def names(self) -> list[str]:
+        """The names of the children that nobody has read yet, each once, in document order."""
+        return list(self._children)
 
     def attribute(self, name: str) -> str | None:
         """An attribute of this element, stripped; None where it is absent or empty."""
