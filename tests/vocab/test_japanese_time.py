@@ -85,3 +85,8 @@ def test_an_era_begins_and_ends_on_its_days() -> None:
     assert day("平成元年1月8日") == date(1989, 1, 8)
     assert day("平成31年4月30日") == date(2019, 4, 30)
     assert day("令和元年5月1日") == date(2019, 4, 30) + timedelta(days=1)
+
+
+def test_noon_has_a_word() -> None:
+    assert moment("令和6年6月12日正午") == moment("2024/6/12 12:00") == moment("6月12日 正午", year=2024)
+    assert moment("正午") is None

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
+import pyproj
 import shapely
 
 from bousai.errors import ParseError
@@ -24,6 +25,7 @@ from bousai.formats import refusal
 _CHUNK = 2000
 _TYPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _CRS84 = re.compile(r"(CRS84|EPSG::?(4326|6668|4612))$")
+_EPSG = re.compile(r"EPSG::?(\d{4,6})$", re.ASCII)
 
 
 class _Geometry(msgspec.Struct):
@@ -56,15 +58,19 @@ class Features:
         return len(self.properties)
 
 
-def read(body: bytes) -> Features:
+def read(body: bytes, *, transform: bool = False) -> Features:
     """All features. Raises `ParseError`: ``empty``, ``html_instead_of_json``, ``not_json``, ``not_geojson``,
-    ``not_feature_collection``, ``wrong_crs``."""
+    ``not_feature_collection``, ``wrong_crs``.
+
+    `transform`: coordinates in another system that the document names by its EPSG code (平面直角座標系, QGIS writes
+    such files) become degrees; without it they are refused, because RFC 7946 knows no other system.
+    """
     start = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start:
         raise refusal.empty()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise refusal.page("an HTML or XML page", "JSON", "html_instead_of_json")
-    collection = _decoded(body)
+    collection, system = _decoded(body, transform)
     found = Features([], [], [])
     texts: list[str | None] = []
     for index, feature in enumerate(_features(collection)):
@@ -73,13 +79,13 @@ def read(body: bytes) -> Features:
         if feature.geometry is not None and texts[-1] is None:
             found.unreadable.append(index)
         if len(texts) == _CHUNK:
-            _geometries(texts, found)
+            _geometries(texts, found, system)
             texts = []
-    _geometries(texts, found)
+    _geometries(texts, found, system)
     return found
 
 
-def _decoded(body: bytes) -> _Collection:
+def _decoded(body: bytes, transform: bool) -> tuple[_Collection, pyproj.Transformer | None]:
     try:
         collection = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=_Collection)
     except msgspec.ValidationError as error:
@@ -96,12 +102,24 @@ def _decoded(body: bytes) -> _Collection:
     for member in ("properties", "name"):
         named = named.get(member) if isinstance(named, dict) else None
     if collection.crs is not None and not (isinstance(named, str) and _CRS84.search(named)):
+        code = _EPSG.search(named) if transform and isinstance(named, str) else None
+        system = _transformer(int(code[1])) if code else None
+        if system is not None:
+            return collection, system
         raise ParseError(
             f"coordinates in {str(named)[:80]!r}, not in degrees of longitude and latitude",
             code="wrong_crs",
             remedy="ask the publisher for EPSG:4326 or EPSG:6668",
         )
-    return collection
+    return collection, None
+
+
+def _transformer(epsg: int) -> pyproj.Transformer | None:
+    """To degrees, longitude first, whatever the order of the axes of the system is; None where there is no such."""
+    try:
+        return pyproj.Transformer.from_crs(epsg, 4326, always_xy=True)
+    except pyproj.exceptions.CRSError:
+        return None
 
 
 def _features(collection: _Collection) -> Iterator[_Feature]:
@@ -151,7 +169,7 @@ def _text(geometry: _Geometry | None) -> str | None:
     return f'{{"type":"{geometry.type}","coordinates":{coordinates.decode()}}}'
 
 
-def _geometries(texts: list[str | None], found: Features) -> None:
+def _geometries(texts: list[str | None], found: Features, system: pyproj.Transformer | None) -> None:
     base = len(found.geometry)
     with np.errstate(all="ignore"):  # a number beyond any float: unreadable, as it must be
         shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
@@ -161,6 +179,8 @@ def _geometries(texts: list[str | None], found: Features) -> None:
             if text is not None:
                 found.unreadable.append(base + offset)
         else:
+            if system is not None:
+                shape = shapely.transform(shape, system.transform, interleaved=False)
             found.geometry.append(shapely.to_wkb(shape))
 
 

@@ -61,8 +61,12 @@ def moment(text: str | None, *, year: int | None = None) -> datetime | None:
     ('2026-07-29T07:30:00+09:00', '2026-08-02T00:00:00+09:00')
     >>> moment("2026-05-20T01:05:02Z").isoformat(), moment("2026-05-20T010:05:02"), moment("調査中")
     ('2026-05-20T01:05:02+00:00', None, None)
+    >>> moment("令和6年6月12日正午").isoformat()
+    '2024-06-12T12:00:00+09:00'
     """
     stated = (text or "").strip()
+    if stated.endswith("正午"):
+        stated = f"{stated.removesuffix('正午')}12時"
     plain = _plain(stated)
     if re.match(r"\d{4}-\d{2}-\d{2}[T ]", stated):
         try:
