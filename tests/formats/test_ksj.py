@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import pyproj
 import pytest
 import shapely
 
@@ -185,7 +186,11 @@ def test_summaries_beside_the_layer_are_left_out(ishikawa: bytes, tmp_path: Path
         ({"N03.shp": b"x"}, "not_shapefile"),
         ({"N03\n\x1b[31m" + "x" * 900 + ".shp": b"x"}, "not_shapefile"),
         ({"N03.shp": b"x", "N03.shx": b"x", "N03.dbf": b"x"}, "not_shapefile"),
-        ({"N03.zip": packed({"N03.geojson": b"{}"})}, "no_layer"),  # an archive in an archive stays closed
+        ({"N03.zip": packed({"N03.geojson": b"{}"})}, "not_geojson"),
+        (
+            {"N03.zip": packed({"N03.zip": packed({"N03.geojson": b"{}"})})},
+            "no_layer",
+        ),  # one deep, no further
     ],
 )
 def test_archives_without_the_layer(files: Files, code: str) -> None:
@@ -217,11 +222,37 @@ def test_shapefile_in_another_encoding(ishikawa: bytes, tmp_path: Path) -> None:
 
 
 def test_shapefile_in_metres(ishikawa: bytes, tmp_path: Path) -> None:
+    """平面直角座標系 VII is converted, and that is said."""
     files = shapefile(ishikawa, tmp_path / "shp", "N03", encoding="UTF-8", epsg=6675)
     assert files["N03.prj"].startswith(b"PROJCS")
+    found, expected = ksj.read(packed(files), "N03"), ksj.read(ishikawa, "N03")
+    shapes = shapely.from_wkb(found.geometry), shapely.from_wkb(expected.geometry)
+    assert shapely.equals_exact(*map(shapely.normalize, shapes), tolerance=1e-8).all()
+    with ksj.opened(io.BytesIO(packed(files))) as delivery:
+        list(delivery.layers[0].blocks())
+        (notice,) = delivery.layers[0].notices
+    assert (notice.code, notice.severity) == ("converted_crs", "info")
+    files["N03.prj"] = b'PROJCS["nonsense"]'
     assert code_of(packed(files)) == "wrong_crs"
-    files["N03.prj"] = b'GEOGCS["GCS_Tokyo",DATUM["D_Tokyo",SPHEROID["Bessel_1841",6377397.155,299.1528128]]]'
-    assert code_of(packed(files)) == "wrong_crs"  # 日本測地系: 400 m beside it
+
+
+def test_shapefile_in_the_old_datum(ishikawa: bytes, tmp_path: Path) -> None:
+    """日本測地系 lies 400 m beside: the origin of 日本経緯度原点 in both systems, as 国土地理院 publishes it."""
+    old, new = (139 + 44 / 60 + 40.5020 / 3600, 35 + 39 / 60 + 17.5148 / 3600), (139.741357, 35.658099)
+    feature = {"type": "Feature", "properties": {"a": 1}, "geometry": {"type": "Point", "coordinates": old}}
+    source = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    files = shapefile(source, tmp_path / "shp", "N03", encoding="UTF-8")
+    files["N03.prj"] = (
+        b'GEOGCS["GCS_Tokyo",DATUM["D_Tokyo",SPHEROID["Bessel_1841",6377397.155,299.1528128]],'
+        b'PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]'
+    )
+    with ksj.opened(io.BytesIO(packed(files))) as delivery:
+        (block,) = delivery.layers[0].blocks()
+        (notice,) = delivery.layers[0].notices
+    metres = pyproj.Geod(ellps="GRS80").inv(*new, *shapely.from_wkb(block.geometry[0]).coords[0])[2]
+    assert metres < 9 < pyproj.Geod(ellps="GRS80").inv(*new, *old)[2]
+    assert "Tokyo" in notice.cause
+    assert "within 9 m" in notice.cause
 
 
 @pytest.mark.parametrize("body", [b"PK", b"PK\x03\x04" + b"\0" * 100, b"PK\x05\x06" + b"\xff" * 18])

@@ -1,102 +1,224 @@
-"""国土数値情報 (KSJ) deliveries: a ZIP with a Shapefile or GeoJSON in it, or the GeoJSON alone, as columns.
+"""国土数値情報 (KSJ) deliveries: GML, Shapefiles or GeoJSON in a ZIP, or one GML or GeoJSON alone, as columns.
 
 Source: nlftp.mlit.go.jp/ksj. Coordinates are JGD2011 or JGD2000 in degrees (EPSG:6668, 4612), which is WGS 84 within
-a few metres. Oddities: names in the ZIP are CP932 without saying so, some with backslashes; a DBF is CP932 without a
-.cpg file or UTF-8 with one; some have no .prj.
+a metre. Other systems that a .prj or srsName names are converted: plane rectangular (平面直角座標系) exactly, the Tokyo
+datum (日本測地系) within the metres that its published parameters allow, and that is said.
 
-The archive is never unpacked to disk: members are read by their entry, after a check of count, size and ratio.
+Oddities: names in the ZIP are CP932 without saying so, some with backslashes; a ZIP holds ZIPs; the same features
+stand in it in two or three formats; a DBF is CP932 without a .cpg file or UTF-8 with one; some have no .prj.
+
+The archive is never unpacked to disk: members are read by their entry, a block of features at a time, after a check
+of count, size and ratio. Only an archive within the archive is copied to a scratch file: it is read backwards.
 """
 
 from __future__ import annotations
 
 import io
+import re
+import shutil
+import tempfile
 import zipfile
 import zlib
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-import pyogrio.errors
-import pyogrio.raw
+import numpy as np
+import pyproj
+import shapely
 
 from bousai.errors import ParseError
-from bousai.formats import geojson, refusal
+from bousai.formats import geojson_pieces, ksj_gml, refusal, shapefile
+from bousai.model import Issue
 
-_MEMBERS = 2000
-_UNPACKED = 2 * 1024**3
+_MEMBERS = 20_000  # every river of 北海道, in five parts each
+_UNPACKED = 32 * 1024**3
 _RATIO = 200
-_DEGREES = ("JGD_2011", "JGD_2000", "JGD2011", "JGD2000", "WGS_1984", "WGS 84")
+_SIDE = 4 * 1024**2
+_IN_MEMORY = 64 * 1024**2
+_GEOJSON, _SHAPE, _GML = (".geojson", ".json"), (".shp",), (".xml", ".gml")
+_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".shp.xml")
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Attributes by name (values as delivered: text or numbers, None = absent) and WKB, all of one length."""
+    """Attributes by name (values as delivered: text or numbers, None = absent) and WKB, all of one length.
+
+    `first` is the number of the first feature in its layer, `element` the type of a feature of GML.
+    """
 
     columns: dict[str, list[Any]]
     geometry: list[bytes | None]
     unreadable: list[int]
+    first: int = 0
+    element: str | None = None
 
     def __len__(self) -> int:
         return len(self.geometry)
 
 
-def read(body: bytes, prefix: str) -> Features:
-    """The features of a delivery. `prefix` starts the name of the wanted layer (``N03``) where there are several.
+@dataclass(slots=True)
+class Layer:
+    """One table of features, read once, a block at a time. `path` is where it stands in the delivery.
 
-    Raises `ParseError`: those of `geojson.read`, and ``not_zip``, ``hostile_zip``, ``no_layer``, ``wrong_crs``,
-    ``wrong_encoding``, ``not_shapefile``.
+    `notices` grows while it is read: how coordinates were converted, what was marked as deleted.
     """
-    if not body.startswith(b"PK"):
-        return _columns(geojson.read(body))
-    members = _members(body)
-    # What is named as it should be comes first, in whatever format; then anything that can be read.
-    for start, suffix in product((prefix, ""), (".geojson", ".json", ".shp")):
-        named = (name for name in members if name.upper().startswith(start) and name.lower().endswith(suffix))
-        names = sorted(named, key=len)
-        if names and all(name.startswith(_stem(names[0])) for name in names):
-            names = names[:1]  # the others are summaries of it: …_prefecture.shp, …_subprefecture.shp
-        if len(names) > 1:
-            raise ParseError(
-                f"the archive has {len(names)} layers: {', '.join(names)[:200]!r}",
-                code="no_layer",
-                remedy="give the delivery of one prefecture or one edition",
-            )
-        if names and suffix != ".shp":
-            return _columns(geojson.read(members[names[0]]))
-        if names:
-            return _shapefile(members, _stem(names[0]))
-    raise ParseError("no GeoJSON and no Shapefile in the archive", code="no_layer", remedy="fetch the other delivery")
+
+    path: str
+    _read: Callable[[Layer], Iterator[Features]]
+    notices: list[Issue] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders and suffix."""
+        return PurePosixPath(self.path).stem
+
+    def blocks(self) -> Iterator[Features]:
+        """Its features, at least one block. Raises `ParseError`."""
+        return self._read(self)
 
 
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0]
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a document holds: `layers`, each feature in one format only; `side` files with their bytes (metadata,
+    notes), by path; `twins`, layers that are among `layers` in another format; `others`, files of no known use."""
+
+    layers: list[Layer]
+    side: dict[str, bytes]
+    twins: list[str]
+    others: list[str]
 
 
-def _members(body: bytes) -> dict[str, bytes]:
-    """The files of an archive by their base name, which is all that KSJ's folders are good for."""
+@contextmanager
+def opened(file: BinaryIO, name: str = "") -> Iterator[Delivery]:
+    """A delivery, open while its layers are read. `name` is what a document that is no archive is called.
+
+    Raises `ParseError`: those of `geojson.read`, `shapefile.blocks` and `ksj_gml.blocks`, and ``not_zip``,
+    ``hostile_zip``, ``no_layer``, ``wrong_crs``.
+    """
+    start = file.read(64 * 1024)
+    file.seek(0)
+    if not start.startswith(b"PK"):
+        gml = re.search(rb"<(\w+:)?Dataset\b", start) is not None
+        read = _gml if gml else _geojson
+        yield Delivery([Layer(name, read(lambda: file))], {}, [], [])
+        return
+    with ExitStack() as stack:
+        members: dict[str, _Member] = {}
+        _collect(file, "", members, stack, inner=False)
+        yield _sorted(members)
+
+
+def read(body: bytes, prefix: str) -> Features:
+    """All features of the one layer of a small delivery. `prefix` starts its name (``N03``) where there are several.
+
+    Raises `ParseError` as `opened` does.
+    """
+    with opened(io.BytesIO(body), prefix) as delivery:
+        for start in (prefix, ""):
+            layers = [layer for layer in delivery.layers if layer.name.upper().startswith(start)]
+            layers.sort(key=lambda layer: len(layer.name))
+            if layers and all(layer.name.startswith(layers[0].name) for layer in layers):
+                layers = layers[:1]  # the others are summaries of it: …_prefecture.shp, …_subprefecture.shp
+            if len(layers) > 1:
+                names = ", ".join(PurePosixPath(layer.path).name for layer in layers)
+                raise ParseError(
+                    f"the archive has {len(layers)} layers: {names[:200]!r}",
+                    code="no_layer",
+                    remedy="give the delivery of one prefecture or one edition",
+                )
+            if layers:
+                return _joined(list(layers[0].blocks()))
+    raise _no_layer()
+
+
+def _no_layer() -> ParseError:
+    return ParseError(
+        "no GML, no Shapefile and no GeoJSON in the archive", code="no_layer", remedy="fetch the other delivery"
+    )
+
+
+def _joined(blocks: list[Features]) -> Features:
+    names = list(dict.fromkeys(name for block in blocks for name in block.columns))
+    columns = {name: [v for block in blocks for v in block.columns.get(name, [None] * len(block))] for name in names}
+    return Features(
+        columns,
+        [one for block in blocks for one in block.geometry],
+        [block.first + n for block in blocks for n in block.unreadable],
+    )
+
+
+# ── the archive ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file in an archive, opened anew for each reading."""
+
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+
+    def open(self) -> _Reader:
+        return _Reader(self)
+
+    def bytes(self) -> bytes:
+        return self.open().read(_SIDE)
+
+
+class _Reader(io.RawIOBase):
+    """As many bytes as the archive states and no more; its check sum says whether that was all."""
+
+    def __init__(self, member: _Member) -> None:
+        self._left = member.info.file_size
+        with _broken_as_refusal():
+            self._file = member.archive.open(member.info)
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        with _broken_as_refusal():
+            found = self._file.read(wanted)
+            self._left -= len(found)
+            if not self._left:
+                self._file.read(1)  # at its end the check sum is compared
+        return found
+
+
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, IndexError)
+
+
+@contextmanager
+def _broken_as_refusal() -> Iterator[None]:
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
-            _harmless(infos, len(body))
-            wanted = [(name, info) for info in infos if (name := _name(info)).lower().endswith(_SUFFIXES)]
-            return {name: _content(archive, info) for name, info in wanted}
+        yield
     except _BROKEN_ZIP as error:
         raise ParseError(
             f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=refusal.AGAIN
         ) from error
 
 
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, IndexError)
-
-
-def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """As many bytes as the archive states and no more; its check sum says whether that was all."""
-    with archive.open(info) as file:
-        return file.read(info.file_size)
-
-
-_SUFFIXES = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".geojson", ".json")
+def _collect(file: BinaryIO, folder: str, found: dict[str, _Member], stack: ExitStack, *, inner: bool) -> None:
+    """The files of an archive, and of the archives in it, by path."""
+    with _broken_as_refusal():
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
+        names = [_name(info) for info in infos]
+    _harmless(infos, size)
+    for name, info in zip(names, infos, strict=True):
+        path = f"{folder}{name}"
+        member = _Member(archive, info)
+        if path.endswith(".zip") and not inner:
+            copy = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
+            stack.enter_context(copy)
+            shutil.copyfileobj(member.open(), copy)
+            _collect(copy, f"{path}/", found, stack, inner=True)
+        elif path in found:
+            raise ParseError(f"the archive holds {path[:80]!r} twice", code="not_zip", remedy=refusal.AGAIN)
+        else:
+            found[path] = member
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -107,7 +229,7 @@ def _name(info: zipfile.ZipInfo) -> str:
         except UnicodeError:
             name = info.filename
     path = PurePosixPath(name.replace("\\", "/"))
-    return path.stem + path.suffix.lower()
+    return str(path.with_name(path.stem + path.suffix.lower())) if path.name else str(path)
 
 
 def _harmless(infos: list[zipfile.ZipInfo], size: int) -> None:
@@ -135,54 +257,189 @@ def _harmless(infos: list[zipfile.ZipInfo], size: int) -> None:
         raise ParseError(f"the archive holds {why}", code="hostile_zip", remedy="ask the publisher; nothing was read")
 
 
-def _columns(features: geojson.Features) -> Features:
-    names = list(dict.fromkeys(name for properties in features.properties for name in properties))
-    columns = {name: [properties.get(name) for properties in features.properties] for name in names}
-    return Features(columns, features.geometry, features.unreadable)
-
-
-def _shapefile(members: dict[str, bytes], stem: str) -> Features:
-    parts = {suffix: members.get(stem + suffix) for suffix in (".shp", ".shx", ".dbf", ".prj")}
-    if parts[".dbf"] is None or parts[".shx"] is None:
-        raise ParseError(f"{stem[:80]!r}: .dbf or .shx is missing", code="not_shapefile", remedy=refusal.AGAIN)
-    prj = (parts.pop(".prj") or b"JGD_2011").decode("latin-1")
-    projected = not prj.lstrip().startswith("GEOGCS") and prj != "JGD_2011"
-    if projected or not any(name in prj for name in _DEGREES):
-        raise ParseError(
-            f"{stem[:80]!r}: coordinates are in {prj[:80]!r}, not in degrees of JGD2011, JGD2000 or WGS 84",
-            code="wrong_crs",
-            remedy="fetch an edition in JGD2011",
-        )
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for suffix, content in parts.items():
-            archive.writestr(f"layer{suffix}", content or b"")
-    try:
-        # latin-1 keeps every byte, so that the encoding can be decided by all texts together
-        meta, _, wkb, values = pyogrio.raw.read(packed.getvalue(), encoding="ISO-8859-1")
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, IndexError) as error:
-        cause = "no layer in it" if isinstance(error, IndexError) else " ".join(str(error).split())
-        raise ParseError(f"{stem[:80]!r}: {cause}", code="not_shapefile", remedy=refusal.AGAIN) from error
-    columns = {str(name): list(column) for name, column in zip(meta["fields"], values, strict=True)}
-    if not columns:
-        raise ParseError(f"{stem[:80]!r}: no attribute in its .dbf", code="not_shapefile", remedy=refusal.AGAIN)
-    geometry = [None if one is None else bytes(one) for one in wkb]
-    return Features(_decoded(columns, stem), geometry, [n for n, one in enumerate(geometry) if one is None])
-
-
-def _decoded(columns: dict[str, list[Any]], stem: str) -> dict[str, list[Any]]:
-    for encoding in ("utf-8", "cp932"):
-        try:
-            return {
-                str(_text(name, encoding)): [_text(value, encoding) for value in column]
-                for name, column in columns.items()
-            }
-        except UnicodeDecodeError:
+def _sorted(members: dict[str, _Member]) -> Delivery:
+    """Which file is a layer and which stands beside one; a layer that is there in several formats is taken once."""
+    layers: dict[str, Layer] = {}
+    side: dict[str, bytes] = {}
+    twins: list[str] = []
+    others: list[str] = []
+    ordered = sorted(members, key=lambda path: (_rank(path), path))
+    for path in ordered:
+        member, base = members[path], PurePosixPath(path).name
+        if base.upper().startswith("KS-META") or base.endswith((".txt", ".csv", ".html", ".htm")):
+            if member.info.file_size <= _SIDE:
+                side[path] = member.bytes()
+            else:
+                others.append(path)
             continue
-    raise ParseError(f"{stem[:80]!r}: .dbf is neither UTF-8 nor CP932", code="wrong_encoding", remedy=refusal.AGAIN)
+        if _rank(path) == _NO_LAYER:
+            if not base.endswith(_PARTS):
+                others.append(path)
+            continue
+        stem = path.rpartition(".")[0]
+        if any(_same_layer(stem, taken) and _rank(taken_path) != _rank(path) for taken, taken_path in _stems(layers)):
+            twins.append(path)
+        elif path.endswith(_GEOJSON):
+            layers[path] = Layer(path, _geojson(member.open))
+        elif path.endswith(_SHAPE):
+            layers[path] = Layer(path, _shape(members, stem))
+        elif b"Dataset" in member.open().read(64 * 1024):
+            layers[path] = Layer(path, _gml(member.open))
+        else:
+            others.append(path)
+    if not layers:
+        raise _no_layer()
+    return Delivery(list(layers.values()), side, twins, others)
 
 
-def _text(value: Any, encoding: str) -> Any:
-    if isinstance(value, str):
-        return value.encode("latin-1").decode(encoding)
-    return value.item() if hasattr(value, "item") else value
+_NO_LAYER = 3
+
+
+def _rank(path: str) -> int:
+    """Which format is taken first: GeoJSON has no place where names or texts are cut, GML is the slowest."""
+    for rank, suffixes in enumerate((_GEOJSON, _SHAPE, _GML)):
+        if path.endswith(suffixes) and not path.endswith(".shp.xml"):
+            return rank
+    return _NO_LAYER
+
+
+def _stems(layers: dict[str, Layer]) -> list[tuple[str, str]]:
+    return [(path.rpartition(".")[0], path) for path in layers]
+
+
+def _same_layer(one: str, other: str) -> bool:
+    """A33-18_17.xml holds what A33-18_17Polygon.shp and A33-18_17Line.shp hold; folders are named by format."""
+    a, b = PurePosixPath(one).name.upper(), PurePosixPath(other).name.upper()
+    return a.startswith(b) or b.startswith(a)
+
+
+# ── the formats ──────────────────────────────────────────────────────────────────────────────────────────
+
+_Open = Callable[[], shapefile.Source]
+
+
+def _geojson(open_: _Open) -> Callable[[Layer], Iterator[Features]]:
+    def blocks(_: Layer) -> Iterator[Features]:
+        first = 0
+        for found in geojson_pieces.read(open_()):
+            names = list(dict.fromkeys(name for properties in found.properties for name in properties))
+            columns = {name: [properties.get(name) for properties in found.properties] for name in names}
+            yield Features(columns, found.geometry, found.unreadable, first)
+            first += len(found)
+
+    return blocks
+
+
+def _gml(open_: _Open) -> Callable[[Layer], Iterator[Features]]:
+    def blocks(layer: Layer) -> Iterator[Features]:
+        header = ksj_gml.Header()
+        system: _System | None = None
+        for n, block in enumerate(ksj_gml.blocks(layer.path, open_(), header)):
+            if n == 0:
+                system = _named_system(layer, header.system)
+            geometry = _degrees(block.geometry, system)
+            yield Features(block.columns, geometry, block.unreadable, block.first, block.element)
+
+    return blocks
+
+
+def _shape(members: dict[str, _Member], stem: str) -> Callable[[Layer], Iterator[Features]]:
+    def blocks(layer: Layer) -> Iterator[Features]:
+        parts = {suffix: members.get(stem + suffix) for suffix in (".shp", ".shx", ".dbf", ".prj")}
+        shp, shx, dbf, prj = parts.values()
+        if shp is None or shx is None or dbf is None:
+            raise ParseError(f"{stem[-80:]!r}: .dbf or .shx is missing", code="not_shapefile", remedy=refusal.AGAIN)
+        system = _system(layer, None if prj is None else prj.bytes().decode("latin-1"))
+        first = 0
+        for block in shapefile.blocks(layer.path, shp.open, shx.open, dbf.open):
+            if block.deleted:
+                layer.notices.append(
+                    Issue(
+                        "deleted_record",
+                        f"{layer.path}: {block.deleted} records are marked as deleted and were left out",
+                        "none needed: that is how a .dbf deletes",
+                        "info",
+                        f"{layer.path}[{block.first}]",
+                    )
+                )
+            yield Features(block.columns, _degrees(block.geometry, system), block.unreadable, first)
+            first += len(block.geometry)
+
+    return blocks
+
+
+# ── reference systems ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """Coordinates that must be converted. `transform` takes the two columns as they stand."""
+
+    transform: Callable[[Any, Any], tuple[Any, Any]]
+
+
+_DEGREES = ("JGD_2011", "JGD_2000", "JGD2011", "JGD2000", "WGS_1984", "WGS 84", "WGS84")
+_JAPAN: Any = pyproj.aoi.AreaOfInterest(122.0, 20.0, 154.0, 46.0)
+_ZONE = re.compile(r"JGD\s*(2000|2011)\s*/\s*(\d{1,2})\s*\(X\s*,\s*Y\)", re.IGNORECASE)
+
+
+def _wrong(layer: Layer, said: str) -> ParseError:
+    return ParseError(
+        f"{layer.path[-80:]!r}: coordinates are in {said[:80]!r}, which cannot be converted",
+        code="wrong_crs",
+        remedy="fetch an edition in JGD2011",
+    )
+
+
+def _system(layer: Layer, prj: str | None) -> _System | None:
+    """Of a .prj; None where the coordinates are degrees as they should be, also where nothing is said."""
+    text = (prj or "").strip("\ufeff \t\r\n")
+    if not text or (text.startswith("GEOG") and any(name in text for name in _DEGREES)):
+        return None
+    try:
+        crs = pyproj.CRS.from_wkt(text)
+    except pyproj.exceptions.CRSError as error:
+        raise _wrong(layer, text) from error
+    return _converted(layer, crs, text)
+
+
+def _named_system(layer: Layer, said: str | None) -> _System | None:
+    """Of a srsName of JPGIS."""
+    text = (said or "").strip()
+    zone = _ZONE.search(text)
+    if zone is not None and 1 <= int(zone[2]) <= 19:
+        crs = pyproj.CRS.from_epsg((6668 if zone[1] == "2011" else 2442) + int(zone[2]))
+        return _converted(layer, crs, text)
+    if not text or ("(B" in text and any(name in text for name in _DEGREES)) or re.search(r"(6668|4612|4326)$", text):
+        return None
+    if re.match(r"(TD|TOKYO)\b.*\(B", text, re.IGNORECASE):
+        return _converted(layer, pyproj.CRS.from_epsg(4301), text)
+    raise _wrong(layer, text)
+
+
+def _converted(layer: Layer, crs: pyproj.CRS, said: str) -> _System:
+    try:
+        # The best of the ways that the tables of EPSG know for Japan: one way for all coordinates of a layer.
+        ways = pyproj.transformer.TransformerGroup(crs, 4326, always_xy=True, area_of_interest=_JAPAN)
+        way = next(one for one in ways.transformers if one.accuracy >= 0)
+    except (pyproj.exceptions.ProjError, StopIteration) as error:
+        raise _wrong(layer, said) from error
+    layer.notices.append(
+        Issue(
+            "converted_crs",
+            f"{layer.path[-80:]}: coordinates were converted from {crs.name} to WGS 84, within {way.accuracy:g} m",
+            "none needed; fetch an edition in JGD2011 where the edge of a zone matters",
+            "info",
+            layer.path,
+        )
+    )
+    return _System(lambda x, y: way.transform(x, y))
+
+
+def _degrees(geometry: list[bytes | None], system: _System | None) -> list[bytes | None]:
+    if system is None:
+        return geometry
+    with np.errstate(all="ignore"):
+        shapes = shapely.from_wkb(np.array(geometry, dtype=object), on_invalid="ignore")
+        shapes = shapely.transform(shapely.force_2d(shapes), system.transform, interleaved=False)
+    return [None if one is None else bytes(one) for one in shapely.to_wkb(shapes)]
