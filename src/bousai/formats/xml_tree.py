@@ -99,9 +99,13 @@ class Names(dict[str, str]):
     ('Name', '{urn:b}Name')
     """
 
-    def __init__(self, namespaces: Iterable[str]) -> None:
+    def __init__(self, namespaces: Iterable[str], beginnings: Iterable[str] = ()) -> None:
+        """`beginnings` are those of namespaces that end in a version (``…/evacuation3``)."""
         super().__init__()
-        self._prefixes = tuple(f"{{{namespace}}}" for namespace in namespaces)
+        self._prefixes = (
+            *(f"{{{namespace}}}" for namespace in namespaces),
+            *(f"{{{beginning}" for beginning in beginnings),
+        )
 
     def __missing__(self, tag: str) -> str:
         local = tag.rpartition("}")[2] if tag.startswith(self._prefixes) else tag
