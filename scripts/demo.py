@@ -9,13 +9,16 @@ into a real store.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -158,8 +161,8 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
     seconds = {"set-up": time.monotonic() - started, "fetch": 0.0, "ingest": 0.0, "publish": 0.0}
     print(f"  {'Airflow and the store are ready':<32} {seconds['set-up']:6.1f} s", file=say)
 
-    manifest, files = recording(folder)
-    played = exercise.read(manifest, files)
+    manifest, files_folder = recording(folder)
+    played = exercise.read(manifest, files_folder)
     others = f"{len(played.left_out)} are left out by {shown(str(manifest))}, {len(played.unlisted)} are not in it"
     print(f"  {played.title}: {len(played.documents)} files are played; {others}", file=say)
     feeds: dict[str, dict[str, int]] = {}
@@ -180,19 +183,49 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
                 made = f"{counts['documents']} document{'s' if counts['documents'] != 1 else ''}"
             print(f"  {dag_id:<32} {time.monotonic() - began:6.1f} s  {made}", file=say)
     seconds["all"] = time.monotonic() - started
-    return {"feeds": feeds, "layers": layers, "seconds": {k: round(v, 2) for k, v in seconds.items()}}, failures
+    files = dict(what_became(played, pipeline.outcomes()))
+    failures += [f"{path}: nothing became of it" for path, (_, outcome, _) in files.items() if not outcome]
+    with (into / "files.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows(
+            [("file", "feed", "outcome", "why"), *((path, *row) for path, row in files.items())]
+        )
+    return {
+        "feeds": feeds,
+        "layers": layers,
+        "files": dict(Counter(outcome or "nothing" for _, outcome, _ in files.values())),
+        "seconds": {k: round(v, 2) for k, v in seconds.items()},
+    }, failures
+
+
+def what_became(played: Any, outcomes: list[dict[str, str | None]]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Every file of the folder with its feed, its outcome ("" where there is none) and why."""
+    by_content = {one["sha256"]: one for one in outcomes}
+    by_feed = {(one["feed"], one["sha256"]): one for one in outcomes}
+    for one in played.documents:
+        digest = sha256((played.folder / one.path).read_bytes()).hexdigest()
+        found = by_feed.get((one.feed, digest)) if one.feed else by_content.get(digest)
+        if found is None:
+            yield one.path, (one.feed or "", "", "")
+        else:
+            yield one.path, (found["feed"] or "", found["outcome"] or "", found["why"] or "")
+    for path, why in played.left_out:
+        yield path, ("", "left out", why)
+    for path in played.unlisted:
+        yield path, ("", "", "")
 
 
 def report(summary: dict[str, Any]) -> Iterator[str]:
     """What was made, as lines."""
     feeds, layers, seconds = summary["feeds"], summary["layers"], summary["seconds"]
     total = {name: sum(counts[name] for counts in feeds.values()) for name in COUNTS}
+    brought = {feed: counts for feed, counts in sorted(feeds.items()) if counts["documents"]}
+    filled = [one for one in layers if one["features"]]
     yield ""
     yield from table(
         [
             ["feed", *COUNTS],
-            *[[feed, *[str(counts[name]) for name in COUNTS]] for feed, counts in sorted(feeds.items())],
-            [f"{len(feeds)} feeds", *[str(total[name]) for name in COUNTS]],
+            *[[feed, *[str(counts[name]) for name in COUNTS]] for feed, counts in brought.items()],
+            [f"{len(brought)} of {len(feeds)} feeds", *[str(total[name]) for name in COUNTS]],
         ],
         left={0},
     )
@@ -200,11 +233,13 @@ def report(summary: dict[str, Any]) -> Iterator[str]:
     yield from table(
         [
             ["layer", "status", "features", "address"],
-            *[[one["layer"], one["status"], str(one["features"]), shown(str(one["path"]))] for one in layers],
+            *[[one["layer"], one["status"], str(one["features"]), shown(str(one["path"]))] for one in filled],
         ],
         left={0, 1, 3},
     )
+    yield f"  {len(layers) - len(filled)} of {len(layers)} layers are empty"
     yield ""
+    yield "  files: " + " · ".join(f"{count} {outcome}" for outcome, count in sorted(summary["files"].items()))
     yield "  seconds: " + " · ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
 
 
@@ -231,7 +266,8 @@ def main() -> int:
             print(line, file=say)
         (into / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
         print(
-            f"  left in {shown(str(into))}: archive/ public/ bousai.gpkg summary.json, log {shown(str(log))}",
+            f"  left in {shown(str(into))}: archive/ public/ bousai.gpkg files.csv summary.json,"
+            f" log {shown(str(log))}",
             file=say,
         )
         for failure in failures:

@@ -146,7 +146,8 @@ def _stale_layers(house: House, feed: Feed) -> list[str]:
     return [layer.id for layer in house.catalogue.layers.values() if layer.kind in feed.kinds]
 
 
-def _parser(feed: Feed) -> ModuleType:
+def parser_of(feed: Feed) -> ModuleType:
+    """The module that reads a feed's documents: ``VERSION``, ``parse`` and, where it must be told more, ``Options``."""
     return importlib.import_module(f"bousai.parse.{feed.parser}")
 
 
@@ -164,7 +165,7 @@ def parsed(feed: Feed, name: str, body: bytes) -> Iterator[Bulletin | Issue]:
 
     A parser that has ``Options`` is told what the feed's YAML and the document's name say beside the bytes.
     """
-    parser = _parser(feed)
+    parser = parser_of(feed)
     told = {**feed.options, **{k: v for k, v in feed.told_by(name).items() if k != "at"}}
     if not hasattr(parser, "Options"):
         if told:
@@ -246,7 +247,7 @@ def _ingest(
     fatal = next((issue for issue in issues if issue.severity == "error"), None)
     if fatal is not None and not bulletins:
         return refuse("quarantined", fatal.cause, fatal.remedy, issues)
-    provenance = Provenance(raw, feed.parser, _parser(feed).VERSION)
+    provenance = Provenance(raw, feed.parser, parser_of(feed).VERSION)
     changes = store.apply(house.store, bulletins, provenance, house.now(), issues)
     outcome = "stored" if changes.any else "unchanged"
     return Ingested(feed.id, raw.name, raw.sha256, outcome, len(bulletins), changes, len(issues))
@@ -427,10 +428,7 @@ def layer_geojson(
 
 def _waiting(refused: Sequence[store.Document]) -> str | None:
     """Why a feed is held, in one line: the newest of the documents that wait for a person."""
-    if not refused:
-        return None
-    more = "" if len(refused) == 1 else f" (and {len(refused) - 1} more)"
-    return f"{refused[-1].raw.name}: {refused[-1].cause}{more}"
+    return _several([f"{one.raw.name}: {one.cause}" for one in reversed(refused)])
 
 
 def _feed_states(house: House) -> list[SourceFreshness]:
@@ -515,6 +513,35 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
             path_of = archive.path_of(house.settings.archive, revision["sha256"])
             revisions.append({**revision, "bytes": len(body), "archived_at": path_of, "verified": True})
         return {"reference": reference, "field": name or None, "revisions": revisions}
+
+
+def outcomes(settings: Settings | None = None) -> list[dict[str, str | None]]:
+    """What became of every document of every feed, in the order in which they came: feed, name, url, sha256, outcome,
+    and why (the cause of a refusal, else the open issues in one line)."""
+    with opened(settings) as house:
+        noticed: dict[tuple[str, str], list[str]] = {}
+        for issue in store.open_issues(house.store):
+            if issue["sha256"] is not None:
+                noticed.setdefault((issue["feed"], issue["sha256"]), []).append(issue["cause"])
+        return [
+            {
+                "feed": feed_id,
+                "name": document.raw.name,
+                "url": document.raw.url,
+                "sha256": document.raw.sha256,
+                "outcome": document.outcome,
+                "why": document.cause or _several(noticed.get((feed_id, document.raw.sha256), [])),
+            }
+            for feed_id in house.catalogue.feeds
+            for document in store.documents(house.store, feed_id)
+        ]
+
+
+def _several(causes: Sequence[str]) -> str | None:
+    """The first of several causes, and how many more there are."""
+    if not causes:
+        return None
+    return causes[0] if len(causes) == 1 else f"{causes[0]} (and {len(causes) - 1} more)"
 
 
 def open_issues(feed: str | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:

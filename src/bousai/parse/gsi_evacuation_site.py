@@ -3,6 +3,9 @@
 Source: hinanmap.gsi.go.jp/hinanjocp/defaultFtpData/csv/mergeFromCity_2.csv, its GeoJSON and the prefectures' CSV.
 Scope ``gsi/evacuation_site/<municipality>``, complete. An empty flag says: not designated for that disaster. Only
 where a list has no such column is it unknown (null).
+
+Known gaps:
+* the national CSV was not at hand: prefectural CSV and the GeoJSON of municipalities were
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 Source: hinanmap.gsi.go.jp/hinanjocp/defaultFtpData/csv/mergeFromCity_1.csv, its GeoJSON and the prefectures' CSV.
 Scope ``gsi/shelter/<municipality>``, complete. Never the same as 指定緊急避難場所 (`gsi_evacuation_site`): the same
 building has two 共通ID then, whose first eleven characters (`facility_id`) are equal. There is no capacity in it.
+
+Known gaps:
+* the national CSV was not at hand: prefectural CSV and the GeoJSON of municipalities were
 """
 
 from __future__ import annotations

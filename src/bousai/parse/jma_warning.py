@@ -17,6 +17,10 @@ Oddities
 * VPWW53 and VPWW54 say the same about municipalities. They make equal items in one scope, ``h27``; that is why
   LastKind, which VPWW53 lacks, is not used there. Their items end by themselves when the 2026 system begins,
   and later ones (issued in parallel, where a 危険警報 is shown as a mere 警報) yield one issue and no bulletin.
+
+Known gaps:
+* the layer 高潮予報区間 and the coarser layers are passed over
+* no real 特別警報 of the 2026 system was seen, only official samples
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ Source: nlftp.mlit.go.jp/ksj/gml/datalist/KsjTmplt-N03-2024.html, GeoJSON or ZIP
 Scope ``ksj/municipality/<prefecture code>``, complete. One municipality is many polygons (islands): they become
 one MultiPolygon. Until 2023 N03_003 is a designated city or a 郡 and N03_004 the ward or municipality; since then
 N03_005 is the ward. 所属未定地 (land that belongs to no municipality yet) has no code and is left out, with an issue.
+
+Known gaps:
+* the edition by prefecture is refused
+* only the editions to 2021 were seen as real files; those since 2024 (N03_005) as composed ones
 """
 
 from __future__ import annotations
