@@ -38,7 +38,7 @@ class Book:
     def last_good(self, url: str, feed: str | None = None) -> Receipt | None:
         good = {"new", "not_modified", "known"} | (set() if feed is None else {"skipped"})
         found = [one for one in self.receipts if one.url == url and one.outcome in good and feed in (None, one.feed)]
-        return max(found, key=lambda one: one.requested_at, default=None)
+        return max(reversed(found), key=lambda one: one.requested_at, default=None)  # of equals the later one
 
     def good_times(self, url: str, feed: str, since: datetime) -> list[datetime]:
         return sorted(

@@ -15,6 +15,7 @@ come, are refused with an issue, and are acknowledged, or they would stand befor
 from __future__ import annotations
 
 import os
+import select
 import ssl
 import time
 from collections import deque
@@ -56,7 +57,8 @@ class _Heard:
     connected: ReasonCode | None = None
     session_present: bool = False
     subscribed: list[ReasonCode] | None = None
-    over: ReasonCode | None = None
+    over: bool = False
+    farewell: ReasonCode | None = None
 
 
 def heard(visit: Visit, source: MqttSource) -> Iterator[Fetched | Issue]:
@@ -85,6 +87,7 @@ def heard(visit: Visit, source: MqttSource) -> Iterator[Fetched | Issue]:
         try:
             for message in _messages(connection, broker, state, end):
                 yield from _came(visit, source, broker, message)
+                _listen(connection, broker, state)
                 connection.ack(message.mid, message.qos)
                 if message.retain:
                     kept.append(message.topic)
@@ -96,6 +99,17 @@ def heard(visit: Visit, source: MqttSource) -> Iterator[Fetched | Issue]:
     finally:
         if connection is not None:
             connection.disconnect()  # in order, after the last acknowledgement; the session stays at the broker
+
+
+class _Socket(ssl.SSLSocket):
+    """Closed when its handshake fails: the client would leave it to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _default_port(source: MqttSource) -> int:
@@ -121,7 +135,9 @@ def _connection(visit: Visit, source: MqttSource, state: _Heard) -> Connection:
     )
     connection.connect_timeout = _CONNECT_SECONDS
     if source.tls:
-        connection.tls_set_context(ssl.create_default_context())  # an authority of one's own: SSL_CERT_FILE
+        context = ssl.create_default_context()  # an authority of one's own: SSL_CERT_FILE
+        context.sslsocket_class = _Socket
+        connection.tls_set_context(context)
     _identify(connection, visit.feed.id, source)
 
     def on_connect(client: Connection, _u: object, flags: object, reason: ReasonCode, _p: object) -> None:
@@ -137,8 +153,9 @@ def _connection(visit: Visit, source: MqttSource, state: _Heard) -> Connection:
     def on_message(_c: Connection, _u: object, message: MQTTMessage) -> None:
         state.messages.append(message)
 
-    def on_disconnect(_c: Connection, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
-        state.over = reason
+    def on_disconnect(_c: Connection, _u: object, flags: object, reason: ReasonCode, _p: object) -> None:
+        state.over = True
+        state.farewell = reason if getattr(flags, "is_disconnect_packet_from_server", False) else None
 
     connection.on_connect, connection.on_subscribe = on_connect, on_subscribe
     connection.on_message, connection.on_disconnect = on_message, on_disconnect
@@ -189,27 +206,37 @@ def _connect(connection: Connection, source: MqttSource, broker: str, state: _He
             raise _denied(broker, f"the topic {topic}", reason)
 
 
-def _turn(connection: Connection, broker: str, state: _Heard) -> None:
-    """Let the network do what it has to do, for a tenth of a second."""
-    result = connection.loop(0.1)
-    if state.over is not None or result != MQTTErrorCode.MQTT_ERR_SUCCESS:
+def _turn(connection: Connection, broker: str, state: _Heard, seconds: float = 0.1) -> None:
+    """Let the network do what it has to do. Raises `FetchError` where the connection is over."""
+    result = connection.loop(seconds)
+    if state.over or result != MQTTErrorCode.MQTT_ERR_SUCCESS:
         if state.connected is not None and state.connected.is_failure:
             raise _denied(broker, "the connection", state.connected)
-        if state.over is not None and state.over.value == _TAKEN_OVER:
+        if state.farewell is not None and state.farewell.value == _TAKEN_OVER:
             raise FetchError(
                 f"{broker}: another program connected under our client_id and took the session over",
                 code="session_taken",
                 remedy="give every installation a client_id of its own",
                 transient=False,
             )
-        raise _broken(broker, str(state.over or result))
+        raise _broken(broker, "the connection broke" if state.farewell is None else str(state.farewell))
+
+
+def _listen(connection: Connection, broker: str, state: _Heard) -> None:
+    """Take what has come already: a word of farewell is lost when one writes into a connection that is over."""
+    for _ in range(2 * _AT_ONCE):
+        sock = connection.socket()
+        if sock is None or not select.select([sock], [], [], 0)[0]:
+            return
+        _turn(connection, broker, state, 0.0)
 
 
 def _broken(broker: str, why: str) -> FetchError:
     return FetchError(
         f"{broker}: {' '.join(why.split())[:300]}",
         code="connection",
-        remedy="check the network of this machine, then the broker; what it keeps for us comes later",
+        remedy="check the network, then the broker, then whether another installation has our client_id;"
+        " what the broker keeps for us comes later",
     )
 
 
@@ -232,7 +259,7 @@ def _messages(connection: Connection, broker: str, state: _Heard, end: float) ->
     """One after the other. What is not given out any more comes again: it was not acknowledged."""
     quiet_at = time.monotonic() + QUIET
     while time.monotonic() < end:
-        if state.messages and state.over is None:
+        if state.messages and not state.over:
             yield state.messages.popleft()
             quiet_at = time.monotonic() + QUIET
         elif time.monotonic() > quiet_at:
