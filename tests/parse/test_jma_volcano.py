@@ -273,6 +273,22 @@ def test_one_bulletin_about_several_volcanoes() -> None:
     assert items["jma/VFVO51/900/316"].props["near"] == "訓練町の沖"
 
 
+def test_a_volcano_that_is_named_twice_is_told_twice() -> None:
+    bulletin, _ = parsed(changed(sample("20261105023000"), ("<Code>316</Code>", "<Code>315</Code>")))
+    items = rows(bulletin)
+    assert [item.props["kind_code"] for item in items.values()] == ["15", "22"]
+    assert set(items) == {"jma/VFVO51/900/315", "jma/VFVO51/900/315/2"}
+
+
+def test_a_warning_with_an_observation() -> None:
+    plume = "<ColorPlume><jmx_eb:PlumeHeightAboveCrater unit='m'>500</jmx_eb:PlumeHeightAboveCrater>"
+    plume += "<jmx_eb:PlumeDirection>北</jmx_eb:PlumeDirection></ColorPlume>"
+    added = f"</VolcanoInfoContent><VolcanoObservation>{plume}</VolcanoObservation>"
+    bulletin, issues = parsed(changed(sample("20261105010000"), ("</VolcanoInfoContent>", added)))
+    assert issues == []
+    assert rows(bulletin)["jma/315"].props["observation"]["plume_height_m"] == 500
+
+
 def test_a_notice_without_its_contacts() -> None:
     bulletin, issues = parsed(sample("20261105030000_0_VZVO40"))
     [item] = rows(bulletin).values()
@@ -432,12 +448,12 @@ def test_a_value_that_is_lost_breaks_nothing_but_itself(document: bytes, data: s
         victim.remove(child)
     victim.text = None
     emptied = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    refused: str | None = None
     try:
         bulletin, _ = parsed(emptied)
     except ParseError as error:
         refused = error.code
     else:
-        refused = None
         rows(bulletin)
         assert bulletin.status == "exercise"
     assert refused in (None, "no_volcano", "several_volcanoes")

@@ -23,6 +23,7 @@ Known gaps:
 * VXSE56, VXSE60 and VYSE51–52 were only seen as samples of our own, made after the schema
 * 東海地震 telegrams (Tokai, until 2017) are read only where an element of theirs stands in one of these types
 * no real 取消 of these types was seen
+* where JMA gives each number of a series of VXSE56 an EventID of its own, all of them stay
 """
 
 from __future__ import annotations

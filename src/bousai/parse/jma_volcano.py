@@ -33,6 +33,7 @@ Known gaps:
 * a sea area has no geometry: the telegrams give none, and we hold no outlines of 地方海上予報区
 * VFVO51 tells a level too; what is in force is taken from VFVO50 alone
 * a 噴火速報 gives no coordinate of its volcano, so only its municipalities are on the map
+* a 取消 of a 噴火警報 after a 訂正 takes back the 訂正 alone: the telegrams do not say which one they mean
 """
 
 from __future__ import annotations
@@ -210,6 +211,7 @@ def _warnings(telegram: Telegram, node: Node, issues: Findings) -> Bulletin:
     at_sea = telegram.bulletin_type == "VFSVii"
     base = f"jma/{code}/sea" if at_sea else f"jma/{code}"
     texts = _prose(telegram, node, issues)
+    observed, _ = _observed(node, issues)
     told: dict[str, Any] = {
         "telegram": telegram.bulletin_type,
         "title": telegram.head_title,
@@ -220,7 +222,10 @@ def _warnings(telegram: Telegram, node: Node, issues: Findings) -> Bulletin:
     items = [
         Item(
             base,
-            _warning_props(main.area, main.area, (state, found), _NOTHING, issues) | told | texts,
+            _warning_props(main.area, main.area, (state, found), _NOTHING, issues)
+            | told
+            | texts
+            | {"observation": observed},
             geometry=main.area.geometry,
             position=main.position,
         )
@@ -232,7 +237,7 @@ def _warnings(telegram: Telegram, node: Node, issues: Findings) -> Bulletin:
         items.append(
             Item(
                 f"{base}/{area.code}",
-                _warning_props(main.area, area, warning, response, issues) | told | short,
+                _warning_props(main.area, area, warning, response, issues) | told | short | {"observation": None},
                 muni_code=area.muni_code,
                 geometry=area.geometry,
                 ended=not (_holds(warning) or _holds(response)),
@@ -332,6 +337,12 @@ def _prose(telegram: Telegram, node: Node, issues: Findings) -> dict[str, str | 
     return found
 
 
+def _observed(node: Node, issues: Findings) -> tuple[dict[str, Any] | None, EventTime]:
+    """What was observed, as one object, and when; None where the telegram tells nothing."""
+    found, time = jma_volcanology.observation(node, issues)
+    return (found if any(value is not None for value in found.values()) else None), time
+
+
 # ── bulletins ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -340,25 +351,24 @@ def _bulletin(telegram: Telegram, node: Node, issues: Findings) -> Bulletin:
     records, held_back = jma_volcanology.stated(node, issues)
     code = _volcano_of(telegram)
     texts = _prose(telegram, node, issues)
+    observed, _ = _observed(node, issues)
     told = {
+        "observation": observed,
         "telegram": telegram.bulletin_type,
         "title": telegram.head_title or telegram.title,
         "extraordinary": _EXTRAORDINARY in telegram.head_title,
     }
     base = f"jma/{telegram.bulletin_type}/{code}"
-    volcanoes = {record.area.code: record for record in records if record.area.level == "volcano"}
-    items = [
-        Item(
-            base if volcano_code == code else f"{base}/{volcano_code}",
-            _bulletin_props(record, issues) | told | texts,
-            geometry=record.area.geometry,
-            position=record.position,
-        )
-        for volcano_code, record in volcanoes.items()
-    ]
+    ids: Counter[str] = Counter()
+    items = []
     for record in records:
-        if record.area.level != "volcano":
-            cause = f"{telegram.bulletin_type} speaks of {record.area.name} ({record.area.code}), which is no volcano"
+        area = record.area
+        if area.level == "volcano":
+            item_id = _unique(ids, base if area.code == code else f"{base}/{area.code}")
+            props = _bulletin_props(record, issues) | told | texts
+            items.append(Item(item_id, props, geometry=area.geometry, position=record.position))
+        else:
+            cause = f"{telegram.bulletin_type} speaks of {area.name} ({area.code}), which is no volcano"
             remedy = "see the telegram and teach the parser the area; the text is published"
             issues.append(Issue("unmapped_area", cause, remedy, "warning", record.position))
     if not items:
@@ -479,7 +489,7 @@ def _ash(telegram: Telegram, node: Node, issues: Findings) -> Bulletin:
     records, held_back = jma_volcanology.stated(node, issues)
     main = _one_volcano(telegram, records, issues)
     texts = _prose(telegram, node, issues)
-    observed, seen_at = jma_volcanology.observation(node, issues)
+    observed, seen_at = _observed(node, issues)
     told = {
         "telegram": telegram.bulletin_type,
         "title": telegram.head_title,
@@ -489,7 +499,7 @@ def _ash(telegram: Telegram, node: Node, issues: Findings) -> Bulletin:
     volcano_only: dict[str, Any] = {
         "elevation_m": main.area.elevation_m,
         "near": main.area.near,
-        "observation": observed if any(value is not None for value in observed.values()) else None,
+        "observation": observed,
         **texts,
     }
     elsewhere = dict.fromkeys(volcano_only) | {"headline": texts["headline"]}
