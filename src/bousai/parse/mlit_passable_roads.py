@@ -40,7 +40,7 @@ import shapely
 from bousai.errors import ParseError
 from bousai.formats import csv_table, geojson, unread, zip_archive
 from bousai.model import Bulletin, Issue, Item, table_of
-from bousai.vocab import road
+from bousai.vocab import drill, road
 from bousai.vocab.japanese_time import moment
 from bousai.vocab.municipality import named, prefecture
 
@@ -96,22 +96,22 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
                 Issue("notice", f"{path[:60]} says: {text}", "read it: it may change the time of the content")
             )
     items: list[Item] = []
-    present: dict[str, None] = {}
+    said: list[dict[str, Any]] = []
     for path, content in layers.items():
         features = geojson.read(content)
-        present |= dict.fromkeys(name for properties in features.properties for name in properties)
+        said += features.properties
         for index, (properties, geometry) in enumerate(zip(features.properties, features.geometry, strict=True)):
             position = f"{path}/features[{index}]"
             if index in features.unreadable:
                 cause = "a geometry that cannot be read; the restriction is kept without it"
                 issues.append(Issue("bad_geometry", cause, _TELL, "warning", position))
             items.append(_item(properties, geometry, options, position, issues))
-    issues += unread.columns(present, _READ, "dourokisei.geojson")
+    issues += unread.columns((name for properties in said for name in properties), _READ, "dourokisei.geojson")
     yield Bulletin(
         kind="road_restriction",
         scope=f"{options.source}/{options.incident}",
         issued_at=None,
-        status="actual",
+        status=drill.status_of(said),
         items=table_of(_own_ids(items, issues)),
         issuer="国土交通省",
         complete=True,

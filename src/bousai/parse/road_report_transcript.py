@@ -28,6 +28,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ import shapely
 from bousai.errors import ParseError
 from bousai.formats import json_rows, unread
 from bousai.model import Bulletin, Issue, Item, table_of
-from bousai.vocab import road
+from bousai.vocab import drill, road
 from bousai.vocab.japanese_time import JST, day, moment
 
 VERSION = "1"
@@ -97,6 +98,7 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     if written is None:
         issues.append(Issue("bad_time", "transcribed_at is no day", _TELL, "info"))
     until = None if written is None else datetime(written.year, written.month, written.day, tzinfo=JST)
+    status = drill.status_of(document)
     seen: dict[str, str] = {}
     for index, one in enumerate(listed):
         position = f"items[{index}]"
@@ -108,7 +110,7 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
             issues.append(Issue("duplicate_id", cause, _TELL, "warning", position))
             continue
         seen[bulletin.scope] = position
-        yield bulletin
+        yield replace(bulletin, status=status)
     yield from issues
 
 

@@ -10,6 +10,7 @@ restriction is lifted, so one that is merely no longer listed still holds.
   lifts from the next day on: on the day itself it may be a plan, and a road is not taken as open on a guess.
 * A day alone is no instant: `started_at` and `ended_at` are empty then, and the day stands in `detail`.
 * Words of 規制種別 are in vocab/data/road_word.csv; what is not there is shown as unknown, with its words.
+* The table has no status: one with the mark 【訓練】 in every row is an exercise, one with it in some is refused.
 * In a spreadsheet a title above the header is passed over: the header is the first row with road and restriction.
 
 Known gaps:
@@ -32,8 +33,8 @@ import shapely
 
 from bousai.errors import ParseError
 from bousai.formats import csv_table, spreadsheet, unread
-from bousai.model import Bulletin, Issue, Item, table_of
-from bousai.vocab import road
+from bousai.model import Bulletin, Issue, Item, Status, table_of
+from bousai.vocab import drill, road
 from bousai.vocab.japanese_time import day, moment
 from bousai.vocab.municipality import named, prefecture, resolve
 
@@ -68,7 +69,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     """One statement. Raises `ParseError`: those of `csv_table.read` and `spreadsheet.read`, ``no_header``,
-    ``bad_time``, ``bad_columns``."""
+    ``bad_time``, ``bad_columns``, ``unknown_status``."""
     wrong = sorted(set(options.columns.values()) - _FIELDS) + [
         n for n in _NEEDED if n not in options.columns.values()
     ]
@@ -87,23 +88,28 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
         )
     header, rows = _table(body, options)
     issues: list[Issue] = [*unread.columns(header, options.columns)]
+    statuses = {drill.status_of(cells) for cells, _ in rows if any(cells.values())} or {"actual"}
+    if len(statuses) > 1:
+        raise ParseError(
+            "some rows have the mark 【訓練】 and some have not",
+            code="unknown_status",
+            remedy="ask the publisher which rows are real, and give a list of each",
+        )
+    status: Status = statuses.pop()
     items = []
-    held_back = 0
     for cells, position in rows:
         said = {options.columns[name]: text for name, text in cells.items() if name in options.columns and text}
         said.pop("drop", None)
         if not said:
             continue  # an empty row at the end of a sheet
         item = _item(said, options, at, position, issues)
-        if item is None:
-            held_back += 1
-        else:
+        if item is not None:
             items.append(item)
     yield Bulletin(
         kind="road_restriction",
         scope=f"{options.source}/road_restriction",
         issued_at=at,
-        status="actual",
+        status=status,
         items=table_of(_once(items, issues)),
         issuer=options.issuer,
         complete=False,
