@@ -28,6 +28,7 @@ from bousai.errors import ParseError
 from bousai.formats import unread
 from bousai.formats.listing import Listing, blank
 from bousai.model import Issue
+from bousai.vocab import code as codes
 from bousai.vocab import rows as vocab_rows
 from bousai.vocab.code import PrefCode
 from bousai.vocab.count import Count, count, reported, without
@@ -272,8 +273,10 @@ def _displaced(sheet: Sheet) -> Iterator[Issue]:
         yield Issue(
             "shifted_columns",
             f"the column {name[:40]!r} holds {what}"
-            + (f", the same as {right!r}" if same else ", which no column for them says"),
-            "none needed: nothing is read from it; tell the publisher" if same else "tell the publisher",
+            + (f", the same as {right!r}" if same else f", not the same as {right!r}" if right else ""),
+            "none needed: nothing is read from it; tell the publisher"
+            if same
+            else "tell the publisher; it is not read",
             "info" if same else "warning",
             name[:80],
         )
@@ -461,18 +464,19 @@ def municipality(sheet: Sheet, row: int, where: Where, issues: list[Issue]) -> s
             readings = {resolve(written, width=5, pref=pref).code, resolve(written, width=6, pref=pref).code}
             if by_name is not None and by_name.code in readings - {None}:
                 return by_name.code
-            why = code.why
+            elsewhere = resolve(written, width=where.width).code
+            why = code.why if elsewhere is None else f"{written!r} is {_called(elsewhere)}, in another prefecture"
         break
     else:
         if by_name is not None:
             if by_name.code is not None:
                 return by_name.code
             why = by_name.why
-        elif where.muni_code is not None:
-            elsewhere = _in_address(sheet.text("address", row), where.muni_code)
-            if elsewhere is None:
-                return where.muni_code
-            why = f"the list is of {_called(where.muni_code)}, the address is in {elsewhere}"
+        elif (whole := where.muni_code or resolve(sheet.text("publisher_code", row), pref=pref).code) is not None:
+            named_there = _in_address(sheet.text("address", row), whole)
+            if named_there is None:
+                return whole
+            why = f"the list is of {_called(whole)}, the address is in {named_there}"
         else:
             why = "neither a code nor a name of a municipality is given"
     issues.append(
@@ -578,17 +582,17 @@ def digest(*parts: str | None) -> str:
     return sha256("\0".join(plain).encode()).hexdigest()[:12]
 
 
-def keys(sheet: Sheet, rows: Sequence[int], issues: list[Issue], *, own: bool = True) -> dict[int, str]:
+def keys(sheet: Sheet, rows: Sequence[int], issues: list[Issue]) -> dict[int, str]:
     """A name for every row that is stable for ever: its own id, else the digest of name and address.
 
     NO and row numbers are no ids: they repeat and change. Where rows would have one name they are all called by what
     tells them apart as well (so that no name ever passes from one to another): their place and hazards, else all that
     they say. Rows that nothing tells apart are one thing: the first is kept, the others have no key, with an issue.
     """
-    found = {row: _key(sheet, row, own) for row in rows}
+    found = {row: key_of(sheet, row) for row in rows}
     times = Counter(found.values())
     for row, key in found.items():
-        if times[key] > 1 and own and sheet.text("source_id", row):
+        if times[key] > 1 and sheet.text("source_id", row):
             issues.append(
                 Issue(
                     "duplicate_id",
@@ -623,9 +627,21 @@ _APART_BY: tuple[Meaning, ...] = ("name", "address", "area_name", "lat", "lon", 
 _NOT_ITS_OWN: frozenset[Meaning] = frozenset(["number", "muni_code", "publisher_code"])
 
 
-def _key(sheet: Sheet, row: int, own: bool) -> str:
-    mine = sheet.text("source_id", row) if own else None
+def key_of(sheet: Sheet, row: int) -> str:
+    """The row's own id, else its 共通ID, else the digest of its name and address."""
+    mine = sheet.text("source_id", row) or sheet.text("common_id", row)
     return normalize("NFKC", mine) if mine else digest(sheet.text("name", row), address(sheet, row))
+
+
+def common_id(sheet: Sheet, row: int, issues: list[Issue]) -> str | None:
+    """共通ID of a row; one that is none is an issue."""
+    text = sheet.text("common_id", row)
+    try:
+        return None if text is None else codes.common_id(normalize("NFKC", text))
+    except ValueError as error:
+        position = sheet.listing.position[row]
+        issues.append(Issue("bad_common_id", str(error), "ask the publisher; it is left out", "warning", position))
+        return None
 
 
 _FITS: Mapping[Meaning, Callable[[str], bool]] = {

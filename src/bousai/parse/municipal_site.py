@@ -164,7 +164,7 @@ def _item(sheet: Sheet, row: int, item_id: str, options: Options, issues: list[I
         item_id=item_id,
         props={
             "source_id": sheet.text("source_id", row) or sheet.text("number", row),
-            "common_id": sheet.text("common_id", row),
+            "common_id": municipal_list.common_id(sheet, row, issues),
             "site_type": _site_type(sheet, row, stated, options, issues),
             "site_type_text": sheet.text("type_text", row),
             "name": name,

@@ -28,7 +28,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
-from unicodedata import normalize
 
 import msgspec
 
@@ -185,8 +184,7 @@ def _repeated(item: Item, by: Item) -> Issue:
 def _item(sheet: Sheet, row: int, at: datetime | None, options: Options, issues: list[Issue]) -> Item:
     position = sheet.listing.position[row]
     name, address = sheet.text("name", row), municipal_list.address(sheet, row)
-    own_id = sheet.text("source_id", row)
-    key = normalize("NFKC", own_id) if own_id else municipal_list.digest(name, address)
+    key = municipal_list.key_of(sheet, row)
     shown = name or key
     if name is None:
         issues.append(
@@ -208,8 +206,8 @@ def _item(sheet: Sheet, row: int, at: datetime | None, options: Options, issues:
         item_id=f"{options.source}/{key}",
         props={
             "incident": options.incident,
-            "source_id": own_id,
-            "common_id": sheet.text("common_id", row),
+            "source_id": sheet.text("source_id", row),
+            "common_id": municipal_list.common_id(sheet, row, issues),
             "name": name,
             "name_kana": sheet.text("name_kana", row),
             "address": address,
