@@ -41,7 +41,7 @@ _META_READ = frozenset(
     (
         *("version", "title", "ttid", "code", "format", "payload_type", "updated", "information_date", "author"),
         *("disaster", "lgcode", "openflg", "testflg", "license_id", "entry_num", "entry"),
-        "maintainer",  # dropped: often a person, with an address
+        "maintainer",  # dropped: often a person, with an address (of the author only the name is read)
         "category",  # dropped: follows from the code
         "character",  # dropped: always UTF-8, which the bytes show
         "tags",

@@ -15,8 +15,7 @@ restriction is lifted, so one that is merely no longer listed still holds.
 
 Known gaps:
 * seen as composed samples only: no office is known to publish this table
-* a restriction is known again by road, section and start; where a list corrects one of them it is another one, and
-  the former is lifted only by its own 規制終了, unless the list has a column of ids
+* a restriction without an id is known again by road, section and start: corrected ones stand beside the former
 """
 
 from __future__ import annotations
@@ -70,12 +69,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     """One statement. Raises `ParseError`: those of `csv_table.read` and `spreadsheet.read`, ``no_header``,
     ``bad_time``, ``bad_columns``, ``unknown_status``."""
-    wrong = sorted(set(options.columns.values()) - _FIELDS) + [
-        n for n in _NEEDED if n not in options.columns.values()
-    ]
+    times = Counter(options.columns.values())
+    wrong = [field for field in times if field not in _FIELDS or (times[field] > 1 and field != "drop")]
+    wrong += [field for field in _NEEDED if field not in times]
     if wrong:
         raise ParseError(
-            f"options.columns: {', '.join(wrong)[:80]} is no field, or is needed and not declared",
+            f"options.columns: {', '.join(wrong)[:80]} is no field, is declared twice, or is needed and not declared",
             code="bad_columns",
             remedy="see the fields in bousai.parse.road_restriction_list",
         )
