@@ -499,7 +499,7 @@ def _events(
                     type=event.attribute("type"),
                     names=_own_texts(event.all("EventName")),
                     classes=_own_texts(event.all("EventClass")),
-                    times=_own_texts(event.all("Time")),
+                    times=tuple(time for one in event.all("Time") if (time := _instant(one, issues))),
                     durations=_own_texts(event.all("Duration")),
                     period=periods.get(event.attribute("refID") or "") or context.period,
                     part=context.part,

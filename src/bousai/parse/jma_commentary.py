@@ -18,6 +18,7 @@ One telegram is one item, in a scope of its own: ``jma/weather_commentary/VPFJ51
 
 Oddities
 * The 50-series only repeats the new types since 2026-05-28: one issue and no bulletin.
+* A 取消 takes back the newest telegram of its series: the one before it stands again.
 * VPNO50 has an empty Body; kind 00 解除 in its headline ends it. The warnings themselves are in VPWW55–61.
 * Text elements that are there but empty are JMA's blanks for sentences that were not needed this time.
 * Tags are words of the 情報タグ; typhoon numbers (T2313, TC2315) stand beside them as kinds of their own.
@@ -78,14 +79,14 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     if telegram.msg_type == "withdraw":
         # What is taken back: on a 取消 the Body has Text alone, or what was said.
         node.drop("Text", "Warning", "MeteorologicalInfos", "Comment", "Notice", "TargetArea", "AdditionalInfo")
-        # By the series where it has an id; a title comes back with every event, so there only the newest.
-        yield jma_xml.withdrawal(telegram, kind="weather_commentary", scope=scope, event_id=telegram.event_id)
+        # Without an event id it takes back the newest: what was said before then stands again.
+        yield jma_xml.withdrawal(telegram, kind="weather_commentary", scope=scope, event_id="")
     else:
         yield jma_xml.statement(
             telegram,
             kind="weather_commentary",
             scope=scope,
-            event_id=telegram.event_id,
+            event_id="",
             items=table_of([_item(telegram, f"jma/{key}", headline, node, issues)]),
             complete=True,
         )
