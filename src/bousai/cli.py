@@ -98,7 +98,7 @@ def _pull(options: argparse.Namespace) -> int:
     failed = 0
     for feed in options.feed:
         waiting = pipeline.fetch_feed(feed)
-        done = {"feed": feed, **pipeline.ingest_documents(feed, waiting)}
+        done = {"feed": feed, **pipeline.ingest_documents(feed, waiting, report=_Progress())}
         failed += done["quarantined"] + done["held"]
         if options.json:
             _print(_json(done))
@@ -112,7 +112,27 @@ def _pull(options: argparse.Namespace) -> int:
     return 0
 
 
-def _files(arguments: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+class _Progress:
+    """How far a long document is: a bar on a terminal, elsewhere a line at every tenth."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[str, str, int] | None = None
+
+    def __call__(self, name: str, doing: str, share: float) -> None:
+        bar = sys.stderr.isatty()
+        step = int(share * (50 if bar else 10))
+        if (name, doing, step) == self._shown:
+            return
+        self._shown = (name, doing, step)
+        if bar:
+            end = "\n" if share >= 1 else ""
+            sys.stderr.write(f"\r{name[:40]} {doing:8s} [{'█' * step:<50s}] {share:4.0%}{end}")
+        elif step:
+            sys.stderr.write(f"{name}: {doing} {step * 10} %\n")
+        sys.stderr.flush()
+
+
+def _files(arguments: Sequence[str]) -> Iterator[tuple[str, bytes | Path]]:
     for argument in arguments:
         if argument == "-":
             yield "standard input", sys.stdin.buffer.read()
@@ -127,7 +147,7 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         if not found:
             raise UsageError(f"no file at {argument}", remedy="give files, folders, globs or -")
         for one in found:
-            yield str(one), one.read_bytes()
+            yield str(one), one
 
 
 def _ingest(options: argparse.Namespace) -> int:
@@ -139,6 +159,7 @@ def _ingest(options: argparse.Namespace) -> int:
         taint=options.status,
         accept=options.accept,
         strict=options.strict,
+        report=_Progress(),
     ):
         line = {
             "file": one.name,

@@ -8,13 +8,15 @@ All functions take `settings` (default: from the environment).
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import msgspec
 
@@ -160,12 +162,21 @@ def _dated(feed: Feed, raw: RawDocument) -> RawDocument:
     return raw if at is None else replace(raw, dated_at=at)
 
 
-def parsed(feed: Feed, name: str, body: bytes) -> Iterator[Bulletin | Issue]:
+Body: TypeAlias = bytes | BinaryIO
+"""The bytes of a document, or the file that has them where there are very many."""
+
+
+def parsed(feed: Feed, name: str, body: Body) -> Iterator[Bulletin | Issue]:
     """What a feed's parser reads from a document called `name`. Raises `ParseError`, `CatalogueError`.
 
-    A parser that has ``Options`` is told what the feed's YAML and the document's name say beside the bytes.
+    A parser that has ``Options`` is told what the feed's YAML and the document's name say beside the bytes. One that
+    says ``STREAMS`` is given a file, whatever the size of the document, and reads it bit by bit.
     """
     parser = parser_of(feed)
+    if getattr(parser, "STREAMS", False):
+        body = io.BytesIO(body) if isinstance(body, bytes) else body
+    elif not isinstance(body, bytes):
+        body = body.read()
     told = {**feed.options, **{k: v for k, v in feed.told_by(name).items() if k != "at"}}
     if not hasattr(parser, "Options"):
         if told:
@@ -179,24 +190,23 @@ def parsed(feed: Feed, name: str, body: bytes) -> Iterator[Bulletin | Issue]:
     yield from parser.parse(body, options)
 
 
-def _read(feed: Feed, raw: RawDocument, body: bytes) -> tuple[list[Bulletin], list[Issue]]:
-    bulletins: list[Bulletin] = []
+def _read(feed: Feed, raw: RawDocument, body: Body, statements: store.Statements) -> list[Issue]:
     issues: list[Issue] = []
     for found in parsed(feed, raw.name, body):
         if isinstance(found, Issue):
             issues.append(found)
         else:
             bulletin, noticed = normalise.normalise(found, raw)
-            bulletins.append(bulletin)
+            statements.add(bulletin)
             issues += noticed
-    return bulletins, issues
+    return issues
 
 
-def _check_expectations(house: House, feed: Feed, raw: RawDocument, bulletins: Sequence[Bulletin]) -> None:
-    whole = {(b.status, b.kind, b.scope): len(b.items) for b in bulletins if b.complete}
+def _check_expectations(house: House, feed: Feed, raw: RawDocument, statements: store.Statements) -> None:
+    whole = statements.complete
     before = store.current_counts(house.store, list(whole)) if feed.expect.max_scope_drop is not None else {}
     why = feed.expect.violation(
-        sum(len(b.items) for b in bulletins),
+        statements.items,
         store.last_item_count(house.store, raw) if feed.expect.max_drop is not None else None,
         ((key[2], n, whole[key]) for key, n in before.items()),
     )
@@ -206,13 +216,79 @@ def _check_expectations(house: House, feed: Feed, raw: RawDocument, bulletins: S
         )
 
 
+Report: TypeAlias = Callable[[str, str, float], None]
+"""Told of a long document as it is worked on: its name, ``reading`` or ``storing``, and how much of that is done
+(0 to 1)."""
+
+
+class _Watched:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, file: BinaryIO, told: Callable[[float], None], size: int) -> None:
+        self._file = file
+        self._told = told
+        self._size = max(size, 1)
+        self._read = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        found = self._file.read(size)
+        self._read += len(found)
+        self._told(min(1.0, self._read / self._size))
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+_BIG = 64 * 1024**2
+
+
+@contextmanager
+def _body(house: House, raw: RawDocument, report: Report | None) -> Iterator[Body]:
+    """The archived bytes of a document; of a big one a file, so that no more of it is in memory than need be."""
+    if raw.size <= _BIG:
+        yield archive.get(house.settings.archive, raw.sha256)
+        return
+    with archive.opened(house.settings.archive, raw.sha256) as file:
+        told = partial(report, raw.name, "reading") if report is not None else None
+        yield file if told is None else cast("BinaryIO", _Watched(file, told, raw.size))
+
+
+def _told(statements: store.Statements, told: Callable[[float], None]) -> Iterator[Bulletin]:
+    for n, bulletin in enumerate(statements, start=1):
+        yield bulletin
+        told(n / len(statements))
+
+
 def _ingest(
-    house: House, feed: Feed, raw: RawDocument, body: bytes, *, accept: bool, strict: bool = False
+    house: House,
+    feed: Feed,
+    raw: RawDocument,
+    body: Body,
+    *,
+    accept: bool,
+    strict: bool = False,
+    report: Report | None = None,
 ) -> Ingested:
     """One document through parse, normalise and store. Data faults become outcomes, bugs are raised.
 
-    `strict`: a document of which the parser left anything unread is quarantined.
+    `strict`: a document of which the parser left anything unread is quarantined. Nothing is written, and no other
+    writer waits, until all of it has been read and its totals are as expected.
     """
+    with store.Statements(house.settings.data) as statements:
+        return _ingested(house, feed, raw, body, statements, accept, strict, report if raw.size > _BIG else None)
+
+
+def _ingested(
+    house: House,
+    feed: Feed,
+    raw: RawDocument,
+    body: Body,
+    statements: store.Statements,
+    accept: bool,
+    strict: bool,
+    report: Report | None,
+) -> Ingested:
 
     def refuse(outcome: str, cause: str, remedy: str, issues: list[Issue]) -> Ingested:
         store.set_outcome(
@@ -228,7 +304,7 @@ def _ingest(
         return Ingested(feed.id, raw.name, raw.sha256, outcome, 0, Changes(), len(issues), cause, remedy)
 
     try:
-        bulletins, issues = _read(feed, raw, body)
+        issues = _read(feed, raw, body, statements)
         unread = [issue for issue in issues if issue.code == "unread"]
         if strict and unread:
             raise ParseError(
@@ -238,27 +314,34 @@ def _ingest(
                 position=unread[0].position,
             )
         if not accept:
-            _check_expectations(house, feed, raw, bulletins)
+            _check_expectations(house, feed, raw, statements)
     except ParseError as error:
         issue = Issue(error.code, error.cause, error.remedy, "error", error.position)
         return refuse("quarantined", error.cause, error.remedy, [issue])
     except ExpectationError as error:
         return refuse("held", error.cause, error.remedy, [Issue("held", error.cause, error.remedy, "error")])
     fatal = next((issue for issue in issues if issue.severity == "error"), None)
-    if fatal is not None and not bulletins:
+    if fatal is not None and not len(statements):
         return refuse("quarantined", fatal.cause, fatal.remedy, issues)
     provenance = Provenance(raw, feed.parser, parser_of(feed).VERSION)
-    changes = store.apply(house.store, bulletins, provenance, house.now(), issues)
+    said = statements if report is None else _told(statements, partial(report, raw.name, "storing"))
+    changes = store.apply(house.store, said, provenance, house.now(), issues)
     outcome = "stored" if changes.any else "unchanged"
-    return Ingested(feed.id, raw.name, raw.sha256, outcome, len(bulletins), changes, len(issues))
+    return Ingested(feed.id, raw.name, raw.sha256, outcome, len(statements), changes, len(issues))
 
 
 def ingest_documents(
-    feed_id: str, sha256s: Sequence[str], settings: Settings | None = None, *, accept: bool = False
+    feed_id: str,
+    sha256s: Sequence[str],
+    settings: Settings | None = None,
+    *,
+    accept: bool = False,
+    report: Report | None = None,
 ) -> dict[str, int]:
     """Ingest archived documents of a feed in the given order; returns counts (for XCom and tables).
 
-    A quarantined or held document stops no other. `accept`: a person has judged the totals to be right.
+    A quarantined or held document stops no other. `accept`: a person has judged the totals to be right. `report` is
+    told of long documents as they are worked on.
     """
     done = []
     with opened(settings) as house:
@@ -268,8 +351,9 @@ def ingest_documents(
         for digest in sha256s:
             if digest not in waiting:
                 raise UsageError(f"feed {feed_id} has no document {digest}")
-            body = archive.get(house.settings.archive, digest)
-            done.append(_ingest(house, feed, waiting[digest].raw, body, accept=accept))
+            raw = waiting[digest].raw
+            with _body(house, raw, report) as body:
+                done.append(_ingest(house, feed, raw, body, accept=accept, report=report))
     return counts(done)
 
 
@@ -294,15 +378,16 @@ def counts(done: Iterable[Ingested]) -> dict[str, int]:
 
 def ingest_files(
     feed_id: str,
-    files: Iterable[tuple[str, bytes]],
+    files: Iterable[tuple[str, bytes | Path]],
     settings: Settings | None = None,
     *,
     dated_at: datetime | None = None,
     taint: Status = "actual",
     accept: bool = False,
     strict: bool = False,
+    report: Report | None = None,
 ) -> Iterator[Ingested]:
-    """The same from (name, bytes) pairs, as if fetched now: archived first, then ingested, one by one.
+    """The same from (name, bytes or file) pairs, as if fetched now: archived first, then ingested, one by one.
 
     `dated_at` is the time of the content for formats that carry none (default: what the file's name says, else now).
     `taint` makes all of it an exercise or a test, whatever it says of itself. `strict`: see `_ingest`.
@@ -311,13 +396,16 @@ def ingest_files(
         feed = house.catalogue.feed(feed_id)
         for name, body in files:
             now = house.now()
+            size = len(body) if isinstance(body, bytes) else body.stat().st_size
+            if size <= _BIG and not isinstance(body, bytes):
+                body = body.read_bytes()
             digest = archive.put(house.settings.archive, body)
-            raw = RawDocument(
-                digest, feed.id, f"file:{Path(name).name}", Path(name).name, now, len(body), taint, dated_at
-            )
+            raw = RawDocument(digest, feed.id, f"file:{Path(name).name}", Path(name).name, now, size, taint, dated_at)
             raw = raw if dated_at is not None else _dated(feed, raw)
             store.record_document(house.store, raw)
-            yield _ingest(house, feed, raw, body, accept=accept, strict=strict)
+            with nullcontext(body) if isinstance(body, bytes) else _body(house, raw, report) as content:
+                one = _ingest(house, feed, raw, content, accept=accept, strict=strict, report=report)
+            yield one
 
 
 # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -509,9 +597,9 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
             raise UsageError(f"nothing is known as {reference!r}", remedy="see: bousai history KIND ITEM")
         revisions = []
         for revision in found:
-            body = archive.get(house.settings.archive, revision["sha256"])
+            size = archive.verify(house.settings.archive, revision["sha256"])
             path_of = archive.path_of(house.settings.archive, revision["sha256"])
-            revisions.append({**revision, "bytes": len(body), "archived_at": path_of, "verified": True})
+            revisions.append({**revision, "bytes": size, "archived_at": path_of, "verified": True})
         return {"reference": reference, "field": name or None, "revisions": revisions}
 
 
@@ -561,8 +649,8 @@ def retry(sha256_prefix: str, settings: Settings | None = None, *, accept: bool 
         done = []
         for document in found:
             feed = house.catalogue.feed(document.raw.feed)
-            body = archive.get(house.settings.archive, document.raw.sha256)
-            one = _ingest(house, feed, document.raw, body, accept=accept)
+            with _body(house, document.raw, None) as body:
+                one = _ingest(house, feed, document.raw, body, accept=accept)
             if one.outcome in ("stored", "unchanged"):
                 store.resolve_issues(house.store, document.id)
             done.append(one)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -64,3 +66,46 @@ def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(ArchiveError, match="No space left on device"):
         archive.put(str(tmp_path), b"too much")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("kind", ["folder", "object store"])
+def test_a_file_is_kept_and_opened_without_holding_it_in_memory(tmp_path: Path, kind: str) -> None:
+    root = str(tmp_path / "archive") if kind == "folder" else f"memory://{tmp_path.name}-file"
+    source = tmp_path / "big.bin"
+    block = os.urandom(1024 * 1024)
+    with source.open("wb") as file:
+        for _ in range(40):
+            file.write(block)
+    expected = sha256(source.read_bytes()).hexdigest()
+    tracemalloc.start()
+    try:
+        assert archive.put(root, source) == expected
+        if kind == "folder":
+            with archive.opened(root, expected) as file:
+                assert file.read(len(block)) == block
+            assert archive.verify(root, expected) == 40 * len(block)
+            assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert archive.get(root, expected) == source.read_bytes()
+    assert archive.put(root, source.read_bytes()) == expected
+    with archive.opened(root, expected) as file:
+        file.seek(-5, os.SEEK_END)
+        assert file.read() == block[-5:]
+
+
+def test_a_file_that_changes_while_it_is_kept_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "growing.bin"
+    source.write_bytes(b"first")
+    written = archive._copy
+
+    def grows(path: Path, *rest: Any) -> None:
+        path.write_bytes(b"first and more")
+        written(path, *rest)
+
+    monkeypatch.setattr(archive, "_copy", grows)
+    with pytest.raises(ArchiveError, match="changed while"):
+        archive.put(str(tmp_path / "archive"), source)
+    assert not [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
+    with pytest.raises(ArchiveError, match="cannot read"):
+        archive.put(str(tmp_path / "archive"), tmp_path / "missing.bin")

@@ -1,8 +1,8 @@
 """国土数値情報 (KSJ) deliveries: GML, Shapefiles or GeoJSON in a ZIP, or one GML or GeoJSON alone, as columns.
 
 Source: nlftp.mlit.go.jp/ksj. Coordinates are JGD2011 or JGD2000 in degrees (EPSG:6668, 4612), which is WGS 84 within
-a metre. Other systems that a .prj or srsName names are converted: plane rectangular (平面直角座標系) exactly, the Tokyo
-datum (日本測地系) within the metres that its published parameters allow, and that is said.
+a metre. Other systems that a .prj or srsName names are converted: plane rectangular (平面直角座標系) exactly, the
+Tokyo datum (日本測地系) within the metres that its published parameters allow, and that is said.
 
 Oddities: names in the ZIP are CP932 without saying so, some with backslashes; a ZIP holds ZIPs; the same features
 stand in it in two or three formats; a DBF is CP932 without a .cpg file or UTF-8 with one; some have no .prj.

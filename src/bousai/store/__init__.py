@@ -4,8 +4,8 @@ In: normalised `Bulletin`s with `Provenance`. Out: `RevisionTable`s, histories, 
 May use: `model`, `settings`, `errors`. Never: decides what a value means; deletes or rewrites the past.
 The only SQL of the project is here; SQLite laid out as a GeoPackage and PostgreSQL + PostGIS differ only
 in `dialect`. `fold` holds the meaning (pure), `write` and `read` make it fast, `ledger` keeps receipts,
-documents, issues and publications. Add here: a table with its migration in sql/migrations, a question
-with its query in `read`. Tests: tests/store.
+documents, issues and publications, `spool` statements that wait to be written. Add here: a table with its
+migration in sql/migrations, a question with its query in `read`. Tests: tests/store.
 """
 
 from bousai.store.engine import Store, open_store, prepare
@@ -39,10 +39,12 @@ from bousai.store.read import (
     log_position,
     trace,
 )
+from bousai.store.spool import Statements
 from bousai.store.write import apply
 
 __all__ = [
     "Document",
+    "Statements",
     "Store",
     "add_issues",
     "apply",

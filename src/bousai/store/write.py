@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Plan:
-    """Rows to write, gathered over all bulletins of the document."""
+    """Rows to write, gathered over some bulletins of the document."""
 
     connection: Connection
     next_revision: int
@@ -100,6 +101,7 @@ class _Plan:
         self.retired += [{"b_id": revision, "b_by": by} for revision in revisions]
 
     def flush(self) -> None:
+        """Write what was gathered, and forget it."""
         for rows in self.revisions:
             dialect.insert_revisions(self.connection, rows)
         for new_id, run, by in self.copies:
@@ -119,6 +121,8 @@ class _Plan:
             self.connection.execute(
                 statement.values(head=sa.bindparam("b_head"), state_by=sa.bindparam("b_state")), self.scopes
             )
+        for gathered in (self.revisions, self.copies, self.closed, self.retired, self.bulletins, self.scopes):
+            gathered.clear()
 
 
 def _statement(bulletin: Bulletin) -> _Statement:
@@ -159,14 +163,13 @@ def apply(
 ) -> Changes:
     """Record what one document says. One transaction; equal bulletins that are already there cost nothing.
 
-    `bulletins` are normalised and speak of different scopes. `recorded_at` is now, aware; the store keeps
-    it strictly growing over transactions. The document's outcome and `issues` are part of the transaction.
+    `bulletins` are normalised and speak of different scopes; they are read once, some at a time, so that a document
+    may be larger than memory. `recorded_at` is now, aware; the store keeps it strictly growing over transactions. The
+    document's outcome and `issues` are part of the transaction.
     Raises ValueError for a bulletin that breaks its contract (no time, repeated item id or scope).
     """
-    statements = [_statement(b) for b in bulletins]
-    keys = [(s.bulletin.status, s.bulletin.kind, s.bulletin.scope) for s in statements]
-    if len(set(keys)) != len(keys):
-        raise ValueError("one document spoke twice of one scope")
+    portions = _portions(bulletins)
+    first = next(portions)  # an ordinary document is hashed before others must wait
     with dialect.writing(store.engine).begin() as connection:
         dialect.lock_for_writing(connection)
         t = schema.bulletin
@@ -174,38 +177,86 @@ def apply(
         now = instant(recorded_at)
         if last is not None and last.recorded_at >= now:
             now = last.recorded_at + 1
-        bulletin_id = 0 if last is None else last.id
         document_id = ledger.ensure_document(connection, provenance.document)
-        scopes = _ensure_scopes(connection, keys)
-        said = _already_said(connection, [(scopes[key].id, s.key) for key, s in zip(keys, statements, strict=True)])
         readings = _earlier_readings(connection, document_id)
         plan = _Plan(connection, ledger.next_id(connection, schema.revision))
-        total = Changes()
-        fresh = False
-        for key, s in zip(keys, statements, strict=True):
-            scope = scopes[key]
-            if (scope.id, s.key) in said:
-                total += Changes(unchanged=len(s.content))
-                continue
-            fresh = True
-            bulletin_id += 1
-            replaced = readings.get((scope.id, s.issued_at, s.sent_at), [])
-            newest = scope.head is None or s.key > scope.head
-            if newest and not replaced and s.bulletin.msg_type != "withdraw":
-                rows, changes = _append(plan, scope, bulletin_id, s)
-                state_by = bulletin_id if s.bulletin.complete and s.content.ended is None else None
-            else:
-                rows, changes = _refold(plan, scope.id, bulletin_id, s, replaced)
-                state_by = None
-            total += changes
-            plan.bulletins.append(_row(bulletin_id, scope.id, document_id, s, provenance, now, rows))
-            head = s.key if newest else scope.head
-            plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
-        plan.flush()
-        outcome, count = "stored" if fresh else "unchanged", sum(len(s.bulletin.items) for s in statements)
-        ledger.write_outcome(connection, document_id, outcome, now, item_count=count)
+        written = _Written(0 if last is None else last.id)
+        for some in chain([first], portions):
+            _write(plan, some, document_id, provenance, now, readings, written)
+        outcome = "stored" if written.fresh else "unchanged"
+        ledger.write_outcome(connection, document_id, outcome, now, item_count=written.items)
         ledger.write_issues(connection, provenance.document.feed, document_id, issues, now)
-    return total
+    return written.changes
+
+
+@dataclass(slots=True)
+class _Written:
+    """What one document has written so far: the last bulletin's id, its scopes, its changes."""
+
+    bulletin_id: int
+    keys: set[tuple[str, str, str]] = field(default_factory=set)
+    changes: Changes = field(default_factory=Changes)
+    items: int = 0
+    fresh: bool = False
+
+
+_PORTION = 32 * 1024**2
+_ITEM = 500  # bytes of an item without its geometry, roughly
+
+
+def _portions(bulletins: Iterable[Bulletin]) -> Iterator[list[_Statement]]:
+    """As many statements at a time as may be in memory: all of an ordinary document, some of a hazard map.
+
+    At least one portion, which may be empty.
+    """
+    some: list[_Statement] = []
+    size = 0
+    for bulletin in bulletins:
+        some.append(_statement(bulletin))
+        size += sum(_ITEM + (0 if wkb is None else len(wkb)) for wkb in bulletin.items.geometry)
+        if size > _PORTION:
+            yield some
+            some, size = [], 0
+    yield some
+
+
+def _write(
+    plan: _Plan,
+    statements: Sequence[_Statement],
+    document_id: int,
+    provenance: Provenance,
+    now: int,
+    readings: dict[tuple[int, int, int | None], list[int]],
+    written: _Written,
+) -> None:
+    connection = plan.connection
+    keys = [(s.bulletin.status, s.bulletin.kind, s.bulletin.scope) for s in statements]
+    if len(written.keys.union(keys)) != len(written.keys) + len(keys):
+        raise ValueError("one document spoke twice of one scope")
+    written.keys.update(keys)
+    scopes = _ensure_scopes(connection, keys)
+    said = _already_said(connection, [(scopes[key].id, s.key) for key, s in zip(keys, statements, strict=True)])
+    for key, s in zip(keys, statements, strict=True):
+        scope = scopes[key]
+        written.items += len(s.content)
+        if (scope.id, s.key) in said:
+            written.changes += Changes(unchanged=len(s.content))
+            continue
+        written.fresh = True
+        written.bulletin_id += 1
+        replaced = readings.get((scope.id, s.issued_at, s.sent_at), [])
+        newest = scope.head is None or s.key > scope.head
+        if newest and not replaced and s.bulletin.msg_type != "withdraw":
+            rows, changes = _append(plan, scope, written.bulletin_id, s)
+            state_by = written.bulletin_id if s.bulletin.complete and s.content.ended is None else None
+        else:
+            rows, changes = _refold(plan, scope.id, written.bulletin_id, s, replaced)
+            state_by = None
+        written.changes += changes
+        plan.bulletins.append(_row(written.bulletin_id, scope.id, document_id, s, provenance, now, rows))
+        head = s.key if newest else scope.head
+        plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
+    plan.flush()
 
 
 def _row(
