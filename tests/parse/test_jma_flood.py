@@ -197,10 +197,13 @@ def test_the_forecast_of_flood_water_is_read() -> None:
     props, _ = whole(BREACH.read_bytes())
     assert props["level"] == 5
     (row,) = props["inundation_forecast"]  # type: ignore[misc]
-    assert (row["district"], row["reached_at"], row["deepest_at"], row["dubious"]) == (  # type: ignore[index]
+    names = ("district", "reached_at", "reached_after", "deepest_at", "deepest_after", "dubious")
+    assert tuple(row[name] for name in names) == (  # type: ignore[index]
         "訓練地区",
         "2026-11-05T12:00:00+09:00",
+        "４０分後",
         "2026-11-05T14:00:00+09:00",
+        "２時間４０分後",
         "頃",
     )
     assert [(d["value"], d["unit"], d["condition"]) for d in row["depths"]] == [  # type: ignore[index]

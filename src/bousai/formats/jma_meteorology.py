@@ -217,13 +217,18 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Inundation:
-    """氾濫水の予報: when water reaches a place and how deep it gets. Times as written, with their 頃."""
+    """氾濫水の予報: when water reaches a place and how deep it gets.
+
+    Times as written, with their 頃, and in words as the time since the breach (`…_after`).
+    """
 
     where: Where
     area: Place | None
     district: str | None
     reached_at: str | None
+    reached_after: str | None
     deepest_at: str | None
+    deepest_after: str | None
     dubious: str | None
     depths: tuple[Quantity, ...]
     remark: str | None
@@ -234,7 +239,9 @@ class Inundation:
             "area": self.area.plain() if self.area else None,
             "district": self.district,
             "reached_at": self.reached_at,
+            "reached_after": self.reached_after,
             "deepest_at": self.deepest_at,
+            "deepest_after": self.deepest_after,
             "dubious": self.dubious,
             "depths": [
                 {
@@ -521,7 +528,9 @@ def _inundation(table: Node, where: Where, issues: list[Issue]) -> Iterator[Inun
             area=place,
             district=part.text("FloodAssumptionArea"),
             reached_at=_instant(reached, issues),
+            reached_after=reached.attribute("description") if reached else None,
             deepest_at=_instant(deepest, issues),
+            deepest_after=deepest.attribute("description") if deepest else None,
             dubious=next((word for one in (reached, deepest) if one and (word := one.attribute("dubious"))), None),
             depths=tuple(_quantity(one, "FloodDepth", where, _Context(), None) for one in part.all("FloodDepth")),
             remark=remark,
