@@ -233,6 +233,37 @@ def test_a_record_that_is_not_public_is_left_out() -> None:
     assert "訓練第2小学校" not in repr(list(bulletin.items.rows())) + repr(issues)
 
 
+def test_columns_that_xedge_adds() -> None:
+    more = [made.column(name) for name in ("_pub", "_pub_update", "uuid", "time_to", "geometry_update")]
+    columns = [*(one for one in made.SHELTER if one["name"] != "id"), *more]
+
+    def shelter(number: int, **said: Any) -> dict[str, Any]:
+        feature = made.shelter(number, "2", uuid=f"u-{number}", geometry_update="2026-11-05T00:00:00.000Z", **said)
+        del feature["properties"]["id"]
+        return feature
+
+    bulletin, issues = parsed(
+        shelters(
+            shelter(1, _pub="true", time_to=None),
+            shelter(2, _pub="false"),
+            shelter(3, time_to="2026-11-05T00:00:00.000Z"),  # 09:00 JST, the time of the package
+            shelter(4, time_to="2026-11-05T00:00:01.000Z"),
+            columns=columns,
+        )
+    )
+    assert [item_id.rpartition("/")[2] for item_id in bulletin.items.item_id] == ["u-1", "u-4"]
+    assert {issue.code for issue in issues} == {"not_public"}
+
+
+def test_a_point_that_stands_for_a_municipality_is_left_to_the_layer() -> None:
+    columns = [made.column("citycode"), made.column("deadno", "Integer")]
+    for citycode, kept in (("14206", False), ("14000", True)):
+        item, _ = item_of("01-011-01", columns, citycode=citycode, deadno=0)
+        assert (item.geometry is not None) is kept
+    item, _ = item_of("01-011-01", columns, citycode="14206", deadno=0, geometry=made.square())
+    assert item.geometry is not None
+
+
 def test_values_are_keys() -> None:
     """The keys may even be the words of other states."""
     words = {

@@ -1,17 +1,21 @@
 """JSON whose rows are arrays or objects of plain values: `read` gives them as text, as a table would.
 
-Refused as everywhere: NaN and Infinity, members that occur twice, numbers beyond any float, nesting without end.
+Refused as everywhere: NaN and Infinity, members that occur twice, numbers beyond any float, nesting without end, and
+half a character (a lone surrogate).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any, NoReturn
 
 from bousai.errors import ParseError
 from bousai.formats import csv_table, refusal
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def load(body: bytes) -> Any:
@@ -23,7 +27,10 @@ def load(body: bytes) -> Any:
         raise refusal.page("an HTML or XML page", "JSON", "html_instead_of_json")
     text = csv_table.decode(body)
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+        if _SURROGATE.search(text):  # only an escape can be half of a character, which no text can hold
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except (ValueError, RecursionError) as error:
         cause = " ".join(str(error).split())[:200] or type(error).__name__
         raise ParseError(f"not JSON: {cause}", code="not_json", remedy=refusal.AGAIN) from error

@@ -262,9 +262,10 @@ def _detail(
     said: Mapping[str, str], changed: str | None, stated: str | None, position: str, issues: list[Issue]
 ) -> str | None:
     parts = []
-    if changed is not None:
+    if changed is not None or "規制変更_日時" in said:
         when = _time(said, "規制変更_日時", position, issues) or ""
-        parts.append(f"規制変更 {when} {stated or ''}→{changed}".replace("  ", " "))
+        words = f"{stated or ''}→{changed}" if changed is not None else ""
+        parts.append(" ".join(f"規制変更 {when} {words}".split()))
     if (kind := said.get("道路種別")) is not None and kind not in _PLAIN_TYPES:
         parts.append(f"道路種別 {kind}")  # 補助国道 and 直轄国道 are both national, 有料道路 may be any
     if (name := said.get("name")) is not None and not _ID.search(name):

@@ -30,7 +30,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
@@ -65,6 +64,7 @@ _REPORT = frozenset(("label", "pdf", "url"))
 _NUMBER = re.compile(r"第\s*(\d+)\s*報")
 _BRACKET = re.compile(r"[（(]([^（）()]*)[）)]")
 _STAMP = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:\s+(\d{1,2}:\d{2}))?")
+_ANY_LENGTH = 10_000  # of degrees or kilometres: more can only be a mistake
 _TELL = "see the record and its reports; tell the transcriber"
 
 
@@ -144,6 +144,9 @@ def _closure(
         issues.append(Issue("unknown_restriction", cause, "add it to vocab/data/road_word.csv", "warning", position))
         restriction = "unknown"
     length = one.get("length_km")
+    if length is not None and not _number(length):
+        cause = f"length_km is {str(length)[:40]!r}; it is left out"
+        issues.append(Issue("bad_number", cause, _TELL, "warning", position))
     ends = re.split("[〜～]", section)
     return Bulletin(
         kind="road_restriction",
@@ -164,7 +167,7 @@ def _closure(
                         "direction": None,
                         "start_point": ends[0] if len(ends) == 2 else section,
                         "end_point": ends[1] if len(ends) == 2 else None,
-                        "length_km": length if isinstance(length, (int, float)) else None,
+                        "length_km": length if _number(length) else None,
                         "cause": _text(one.get("reason")),
                         "detail": _detail(one, reports),
                         "started_at": start.isoformat(),
@@ -260,4 +263,4 @@ def _geometry(one: Mapping[str, Any], position: str, issues: list[Issue]) -> byt
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _ANY_LENGTH

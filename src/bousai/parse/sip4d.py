@@ -25,6 +25,10 @@ same data set no longer has, no longer holds; the title is part of the scope bec
 * testflg 通常, 訓練, 試験 is the status. Anything else, or 通常 on a package whose name says 訓練, is refused.
 * openflg: the store has no visibility yet, so what is not 一般公開可能 must not come in. It is refused with code
   ``not_public`` unless the feed's options say otherwise. A record with a publicflg other than 公開可 is left out.
+* Columns that SIP4D-Xedge adds to any code: _pub false leaves a record out, as does a time_to (削除時刻) that has
+  passed; uuid stands in for a missing id; the times at which single attributes were changed (…_update) are not read.
+* A point in a table by municipality (01-011-01, 01-012-01, 01-007-01) stands for the whole of it and is left out
+  where the municipality is known, so that the layer shows its area.
 * license_id is a property of every item; only licences that the feed names are taken.
 * 99-999-99 (free columns) and the codes of vendors (0304-04) are refused: what their columns mean is nowhere stated.
 * information_date is the time of the statement. One that is no time (``2026-05-20T010:05:02``) is refused: no other
@@ -318,7 +322,10 @@ _THEMES = {
         ("citycode", "cityname"),
     ),
 }
+_XEDGE = ("_pub", "uuid", "time_to")
 _BY_MUNICIPALITY = ("01-011-01", "01-012-01")
+_OF_A_MUNICIPALITY = (*_BY_MUNICIPALITY, "01-007-01")
+_TOO_MANY = 10_000_000_000  # more than there are people: a number of something else
 _UTILITIES = {
     "power": ("停電", "電力", "電気"),
     "water": ("断水", "水道"),
@@ -466,7 +473,9 @@ def _columns(code: str, theme: _Theme, entry: Entry, noticed: _Noticed) -> dict[
     """The columns of an entry by connid: as columns.json says, else by their own name."""
     columns: dict[str, Column] = {}
     for name, column in entry.columns.items():
-        connid = next((one for one in (column.connid, name) if one in theme.fields), None)
+        connid = next((one for one in (column.connid, name) if one in theme.fields or one in _XEDGE), None)
+        if connid is None and name.endswith("_update"):
+            continue  # when somebody changed one attribute: not a statement about the world
         if connid is None:
             _unread(code, name, column.label, entry.file, noticed)
         elif connid in columns:
@@ -480,9 +489,9 @@ def _columns(code: str, theme: _Theme, entry: Entry, noticed: _Noticed) -> dict[
             columns[connid] = column
     described = set(entry.columns)
     for name in dict.fromkeys(name for properties in entry.features.properties for name in properties):
-        if name in described:
+        if name in described or name.endswith("_update"):
             continue
-        if name in theme.fields and name not in columns:
+        if (name in theme.fields or name in _XEDGE) and name not in columns:
             # Without a description a value is what it is called: a number or a text, or a word of the standard.
             columns[name] = Column(name, name, "", None)
             cause = f"{name} is not described in columns.json and read as the standard has it"
@@ -562,18 +571,34 @@ def _row(
     if package.code in _BY_MUNICIPALITY and level is None:
         return None  # counts of nobody knows where: the issue is said
     geometry = _in_its_prefecture(package, muni_code, geometry, position, noticed)
-    public = True
-    if "publicflg" in columns and _text(raw.get("publicflg")) is not None:
-        _, flag = _word(package.code, "publicflg", columns["publicflg"], raw["publicflg"], False, position, noticed)
-        public = flag == "publishable"
-        if not public:
-            cause = "publicflg is not 公開可: the record is left out"
-            noticed.say("not_public", cause, position, severity="info", remedy="none: the sender wants it so")
+    if package.code in _OF_A_MUNICIPALITY and muni_code is not None and geometry is not None:
+        geometry = None if shapely.from_wkb(geometry).geom_type in ("Point", "MultiPoint") else geometry
+    public = _is_public(package, columns, raw, position, noticed)
     identity = tuple(_text(raw.get(connid)) or "" for connid in theme.identity)
     if theme.by_geometry or not any(identity):
         identity = (*identity, "" if geometry is None else geometry.hex())
     whole = repr(sorted((name, str(value)) for name, value in properties.items())) + identity[-1]
-    return _Row(_text(raw.get("id")), identity, whole, props, muni_code, level, geometry, public, position)
+    key = _text(raw.get("id")) or _text(raw.get("uuid"))
+    return _Row(key, identity, whole, props, muni_code, level, geometry, public, position)
+
+
+def _is_public(
+    package: Package, columns: Mapping[str, Column], raw: Mapping[str, Any], position: str, noticed: _Noticed
+) -> bool:
+    """Whether a record may be shown and is still one: publicflg 公開可, _pub true, time_to not passed."""
+    hidden = None
+    if _text(raw.get("publicflg")) is not None:
+        column = columns["publicflg"]
+        _, flag = _word(package.code, "publicflg", column, raw["publicflg"], False, position, noticed)
+        hidden = None if flag == "publishable" else "publicflg is not 公開可"
+    if (_text(raw.get("_pub")) or "true").lower() != "true":
+        hidden = "_pub is not true"
+    if _has_ended(_time("time_to", raw.get("time_to"), position, noticed), package.information_date):
+        hidden = "its time_to has passed"
+    if hidden is not None:
+        cause = f"{hidden}: the record is left out"
+        noticed.say("not_public", cause, position, severity="info", remedy="none: the sender wants it so")
+    return hidden is None
 
 
 def _keyed(rows: Sequence[_Row], noticed: _Noticed) -> Iterator[tuple[_Row, str]]:
@@ -697,11 +722,11 @@ def _text(value: Any) -> str | None:
 def _count(connid: str, value: Any, position: str, noticed: _Noticed) -> Count:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_MANY:
         return reported(value)
     text = _text(value)
     found = count(text) if not isinstance(value, (int, float, bool)) else None
-    if found is None:
+    if found is None or (found["value"] or 0) >= _TOO_MANY:
         noticed.say("bad_count", f"{connid} is {str(text)[:40]!r}, no count; it is shown as unknown", position)
         return without("unknown", str(text)[:80])
     return found
