@@ -413,6 +413,9 @@ def test_counts_of_a_prefecture_and_of_nobody() -> None:
     columns = [made.column("citycode"), made.column("cityname"), made.column("deadno", "Integer")]
     item, _ = item_of("01-011-01", columns, citycode="14000", cityname="神奈川県", deadno=3)
     assert (item.muni_code, item.props["area_level"], item.props["dead"]["value"]) == (None, "prefecture", 3)
+    assert item.item_id.endswith("/14000")
+    item, _ = item_of("01-011-01", columns, citycode="14206", cityname="小田原", deadno=3)
+    assert (item.item_id.rpartition("/")[2], item.props["area_level"]) == ("14206", "municipality")
     body = made.package(columns, [made.feature(None, deadno=3)], code="01-011-01")
     bulletin, issues = parsed(body)
     assert (len(bulletin.items), bulletin.complete) == (0, False)

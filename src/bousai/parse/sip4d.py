@@ -579,6 +579,8 @@ def _row(
         identity = (*identity, "" if geometry is None else geometry.hex())
     whole = repr(sorted((name, str(value)) for name, value in properties.items())) + identity[-1]
     key = _text(raw.get("id")) or _text(raw.get("uuid"))
+    if package.code in _BY_MUNICIPALITY:
+        key = muni_code or _text(raw.get("citycode")) or _text(raw.get("cityname"))
     return _Row(key, identity, whole, props, muni_code, level, geometry, public, position)
 
 
@@ -641,7 +643,7 @@ def _item(
         ended = _has_ended(props.get("ended_at"), package.information_date)
     if theme.kind == "shelter_status":
         props["common_id"] = _common_id(row.id)
-    if package.code in _BY_MUNICIPALITY:
+    if package.code in _OF_A_MUNICIPALITY:
         props["area_level"] = row.area_level
     if theme.kind == "road_restriction" and props["note"] is not None:
         props["detail"] = "\n".join(filter(None, (props["detail"], props["note"])))
