@@ -25,34 +25,23 @@ Known gaps:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from bousai.errors import ParseError
-from bousai.formats import jma_xml
+from bousai.formats import jma_warning_items, jma_xml
+from bousai.formats.jma_warning_items import Family
 from bousai.formats.jma_xml import Telegram
 from bousai.formats.xml_tree import Node
 from bousai.model import Bulletin, Issue, Item, table_of
 from bousai.vocab import warning
-from bousai.vocab.warning import Change, KindStatus, WarningKind, WarningTelegram
+from bousai.vocab.warning import WarningTelegram
 
 VERSION = "1"
 _FAMILIES = {family.bulletin_type: family for family in warning.telegrams()}
 HANDLES = _FAMILIES.keys()
 
-_MUNICIPAL = "気象警報・注意報（市町村等）"
-_REGIONAL = "気象警報・注意報（府県予報区等）"
-_COARSER_OR_COAST = frozenset(
-    {
-        "気象警報・注意報（一次細分区域等）",
-        "気象警報・注意報（市町村等をまとめた地域等）",
-        "気象警報・注意報（高潮予報区間）",
-    }
-)
 _HEAD = "http://xml.kishou.go.jp/jmaxml1/informationBasis1/"
 _OLD = "h27"
-_FULL_OR_PARTIAL = {"全域": "full", "一部": "partial"}
 
 
 def parse(body: bytes) -> Iterator[Bulletin | Issue]:
@@ -97,42 +86,24 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
         bulletin_type=telegram.bulletin_type,
         valid_to=telegram.valid_at_end,
     )
-    yield from _counted(findings)
+    yield from jma_warning_items.counted(findings)
     yield from jma_xml.nothing_left(telegram, node)
-
-
-def _counted(findings: list[Issue]) -> Iterator[Issue]:
-    """One issue for each distinct cause, at its first place, with a count."""
-    counts = Counter((issue.code, issue.cause) for issue in findings)
-    for issue in findings:
-        if count := counts.pop((issue.code, issue.cause), 0):
-            yield replace(issue, cause=f"{issue.cause} ({count} time{'s' if count > 1 else ''})")
 
 
 def _statement(
     telegram: Telegram, family: WarningTelegram, body: Node, findings: list[Issue]
 ) -> tuple[str, list[Item]]:
     """The region that the telegram speaks for and its items."""
-    # Notice of the parallel telegrams has the word 危険警報 in a heading of every telegram: never to be searched.
-    body.drop("Notice", "Comment", "OfficeInfo")
-    body.drop("MeteorologicalInfos", "AdditionalInfo")  # expected amounts by the hour, criteria of gauges
-    regions: list[str] = []
-    records: list[Node] = []
-    for layer in body.all("Warning"):
-        kind_of_layer = layer.attribute("type")
-        if kind_of_layer == _MUNICIPAL:
-            records += layer.all("Item")
-        elif kind_of_layer == _REGIONAL:
-            regions += _area_codes(layer)
-        elif kind_of_layer in _COARSER_OR_COAST:
-            layer.drop("Item")
-    if not records:
-        raise ParseError(
-            f"no record of a municipality in a {telegram.bulletin_type}",
-            code="no_municipal_layer",
-            remedy="see whether JMA renamed its layers; the last statement stands until then",
-            position="Body/Warning",
-        )
+    old = family.family == _OLD
+    read_as = Family(
+        code_space=family.code_space,
+        # VPWW53 and VPWW54 come in pairs and say the same: equal items, so that the second changes nothing.
+        telegram="VPWW53/54" if old else family.bulletin_type,
+        # The old system ended for everybody at one instant, whatever its last telegrams said.
+        valid_to=family.valid_to,
+        tells_last_kind=not old,
+    )
+    regions, items = jma_warning_items.statement(telegram.bulletin_type, read_as, body, findings)
     if len(regions) != 1:
         raise ParseError(
             f"{len(regions)} regions instead of one in a {telegram.bulletin_type}",
@@ -140,178 +111,7 @@ def _statement(
             remedy="see whether JMA changed the telegram; the last statement stands until then",
             position="Body/Warning",
         )
-    items: dict[str, Item] = {}
-    for record in records:
-        for item in _items(record, family, findings):
-            _put(items, item, findings)
-    return regions[0], list(items.values())
-
-
-def _area_codes(layer: Node) -> list[str]:
-    codes = []
-    for record in layer.all("Item"):
-        record.drop("Kind", "ChangeStatus", "FullStatus", "EditingMark")
-        area = record.one("Area")
-        code = area.text("Code") if area else None
-        if area and code:
-            area.drop("Name")
-            codes.append(code)
-    return codes
-
-
-def _items(record: Node, family: WarningTelegram, findings: list[Issue]) -> Iterator[Item]:
-    """The items of one municipality (or part of one): one a phenomenon that is in force or was lifted now."""
-    area = record.one("Area")
-    code = area.text("Code") if area else None
-    if area is None or code is None:
-        raise ParseError(
-            "a warning for a municipality without a code",
-            code="item_without_area",
-            remedy="ask the publisher; the last statement stands until then",
-            position=record.position,
-        )
-    name = area.text("Name")
-    muni_code: str | None = code[:5]
-    if not (len(code) == 7 and code.isascii() and code.isdigit()):
-        muni_code = None
-        findings.append(
-            Issue(
-                code="unknown_area_code",
-                cause=f"area code {code!r} ({name}) is not one of 7 digits",
-                remedy="find the municipality in JMA's AreaInformationCity and say which it is",
-                position=record.position,
-            )
-        )
-    full_status = record.text("FullStatus")
-    record.drop("ChangeStatus", "EditingMark")  # whether the text was edited; Kind/Status says what changed
-    kinds = list(record.all("Kind"))
-    if not kinds:
-        raise ParseError(
-            f"nothing is said about {name} ({code})",
-            code="item_without_kind",
-            remedy="ask the publisher; the last statement stands until then",
-            position=record.position,
-        )
-    for node in kinds:
-        said = _kind(node, family, findings)
-        if said is None:
-            continue
-        phenomenon = said.kind.phenomenon if said.kind else "other"
-        yield Item(
-            item_id=f"{code}/{phenomenon}" if said.kind else f"{code}/other-{said.code or 'uncoded'}",
-            props={
-                "area_code": code,
-                "area_name": name,
-                "phenomenon": phenomenon,
-                "kind_code": said.code,
-                "kind_name": said.name,
-                "level": said.kind.level if said.kind else None,
-                "grade": said.kind.grade if said.kind else None,
-                "change": said.change,
-                "status_text": said.status_text,
-                "condition": said.condition,
-                "full_or_partial": _FULL_OR_PARTIAL.get(full_status or ""),
-                "telegram": _telegram_name(family),
-            },
-            muni_code=muni_code,
-            ended=not said.active,
-            # The old system ended for everybody at one instant, whatever its last telegrams said.
-            valid_to=family.valid_to,
-            position=node.position,
-        )
-
-
-def _telegram_name(family: WarningTelegram) -> str:
-    # VPWW53 and VPWW54 come in pairs and say the same: equal items, so that the second of a pair changes nothing.
-    return "VPWW53/54" if family.family == _OLD else family.bulletin_type
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One Kind as read. `kind` is None for a code that the table does not have."""
-
-    kind: WarningKind | None
-    code: str | None
-    name: str | None
-    status_text: str | None
-    active: bool
-    change: Change | None
-    condition: str | None
-
-
-def _kind(node: Node, family: WarningTelegram, findings: list[Issue]) -> _Said | None:
-    """One Kind, or None where it says that nothing is in force."""
-    code, name, word = node.text("Code"), node.text("Name"), node.text("Status")
-    condition = node.text("Condition")
-    last_code, last_name = _last_kind(node)
-    node.drop("NextKinds", "DateTime", "Attention", "WarningNotice", "Addition")  # outlook and advice in words
-    node.drop("Property")  # 危険度, 量的予想, 警戒期間: not part of the state of the warning
-    status = warning.status(word or "")
-    if status is None:
-        findings.append(
-            Issue(
-                code="unknown_kind_status",
-                cause=f"Kind/Status {word!r} is not known and counts as in force",
-                remedy="see the telegram's specification and add the word to vocab/data/jma_warning_status.csv",
-                position=node.position,
-            )
-        )
-        status = KindStatus(word or "", active=True, change=None)
-    if code is None and not status.active:
-        return None  # 発表警報・注意報はなし
-    kind = warning.kind(family.code_space, code or "")
-    if kind is not None and kind.phenomenon is None:  # 00 解除: what it lifts stands in LastKind
-        kind = warning.kind(family.code_space, last_code or "")
-        if kind is None or kind.phenomenon is None:
-            return None
-        code, name = last_code, last_name
-        status = KindStatus(status.word, active=False, change=None)
-    if kind is None:
-        findings.append(
-            Issue(
-                code="unknown_kind_code",
-                cause=f"kind {code} {name} is not in {family.code_space}: kept without phenomenon, grade and level",
-                remedy="see JMA's code.WeatherWarning and add the code to vocab/data/jma_warning_kind.csv",
-                position=node.position,
-            )
-        )
-    change = status.change
-    if kind is not None and change == "issued" and family.family != _OLD:
-        change = _compared(kind, warning.kind(family.code_space, last_code or ""))
-    return _Said(kind, code, name, word, status.active, change, condition)
-
-
-def _last_kind(node: Node) -> tuple[str | None, str | None]:
-    last = node.one("LastKind")
-    if last is None:
-        return None, None
-    last.drop("Condition", "DateTime", "Sentence")
-    return last.text("Code"), last.text("Name")
-
-
-def _compared(kind: WarningKind, last: WarningKind | None) -> Change:
-    """What 発表 means after the kind that was in force before, as far as that is the same phenomenon."""
-    if last is None or last.phenomenon != kind.phenomenon or last.grade == kind.grade:
-        return "issued"
-    return "raised" if warning.severity(kind.grade) > warning.severity(last.grade) else "lowered"
-
-
-def _put(items: dict[str, Item], item: Item, findings: list[Issue]) -> None:
-    """Keep one item a municipality and phenomenon: what is in force before what is lifted, then the worse grade."""
-    other = items.get(item.item_id)
-    if other is None:
-        items[item.item_id] = item
-        return
-    if not other.ended and not item.ended and other.props["kind_code"] != item.props["kind_code"]:
-        findings.append(
-            Issue(
-                code="two_kinds_of_one_phenomenon",
-                cause=f"{item.item_id}: both {other.props['kind_name']} and {item.props['kind_name']} are in force",
-                remedy="ask the publisher; the worse of the two is kept",
-                position=item.position,
-            )
-        )
-    items[item.item_id] = max(other, item, key=lambda one: (not one.ended, warning.severity(one.props["grade"])))
+    return regions[0], items
 
 
 def _withdrawn_region(telegram: Telegram, body: Node) -> str:
@@ -322,8 +122,8 @@ def _withdrawn_region(telegram: Telegram, body: Node) -> str:
     body.drop("Text", "Notice", "Comment", "OfficeInfo", "MeteorologicalInfos", "AdditionalInfo")
     said = _headline_areas(telegram)
     for layer in body.all("Warning"):
-        if layer.attribute("type") == _REGIONAL:
-            said += _area_codes(layer)
+        if layer.attribute("type") == jma_warning_items.REGIONAL:
+            said += jma_warning_items.area_codes(layer)
         layer.drop("Item")
     region = said[0] if said else warning.region_in(telegram.head_title)
     if region is None or len(set(said)) > 1:
@@ -339,7 +139,7 @@ def _withdrawn_region(telegram: Telegram, body: Node) -> str:
 def _headline_areas(telegram: Telegram) -> list[str]:
     codes = []
     for information in telegram.root.iter(f"{{{_HEAD}}}Information"):
-        if information.get("type") == _REGIONAL:
+        if information.get("type") == jma_warning_items.REGIONAL:
             for area in information.iter(f"{{{_HEAD}}}Area"):
                 codes.append((area.findtext(f"{{{_HEAD}}}Code") or "").strip())
     return [code for code in codes if code]
