@@ -74,11 +74,11 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     issues: list[Issue] = []
     headline = jma_meteorology.headline(telegram, issues)
     node = jma_xml.body(telegram)
-    node.drop("Notice")  # to readers of the telegram as such, e.g. that it is a test sample
     node.drop("OfficeInfo")  # the offices stand in Control; their telephone numbers are nobody's business here
     if telegram.msg_type == "withdraw":
         section = _withdrawn_section(telegram, headline)
-        node.drop("Text", "Warning", "MeteorologicalInfos", "AdditionalInfo", "Comment")  # what is taken back
+        # What is taken back, or Text alone.
+        node.drop("Text", "Notice", "TargetArea", "Warning", "MeteorologicalInfos", "Comment", "AdditionalInfo")
         for scope in (_scope(section), _scope(section) + "/detail"):
             # Without an event id it takes back the newest: EventID is the section, shared by all floods of years.
             yield jma_xml.withdrawal(telegram, kind="river_flood", scope=scope, event_id="")
@@ -240,6 +240,7 @@ def _detail(
     for warning in warnings:
         for item in warning.all("Item"):
             _warning_item(item, texts, flooded)
+    notes = [*body.all("Notice"), *(one for comment in body.all("Comment") for one in comment.all("Text"))]
     infos = jma_meteorology.infos(body, issues)
     stations = _Stations()
     for text in texts:
@@ -263,7 +264,10 @@ def _detail(
             "rain": [one.plain() for one in infos.quantities if not _of_gauge(one)],
             "stations": stations.plain(),
             "inundation_forecast": [one.plain() for one in infos.inundation],
-            "other_texts": [one.text for one in infos.texts if one.where.section != _RAIN],
+            "other_texts": [
+                *(said for note in notes if (said := note.own_text())),
+                *(one.text for one in infos.texts if one.where.section != _RAIN),
+            ],
             "flooded_areas": [one.plain() for one in flooded],
             "detail_at": telegram.issued_at.isoformat(),
         }

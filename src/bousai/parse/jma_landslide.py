@@ -56,7 +56,7 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     target = node.one("TargetArea")
     region = jma_meteorology.area(target).code if target else None
     if telegram.msg_type == "withdraw":
-        node.drop("Text", "Warning")  # what is taken back
+        node.drop("Text", "Warning", "MeteorologicalInfos", "AdditionalInfo")  # what is taken back, or Text alone
         yield jma_xml.withdrawal(
             telegram, kind="landslide_warning", scope=_scope(region or _region_in(telegram)), event_id=""
         )

@@ -104,7 +104,7 @@ def _bulletin(
     telegram: Telegram, headline: dict[str, list[HeadlineItem]], body: Node, issues: list[Issue]
 ) -> Iterator[Bulletin]:
     if telegram.msg_type == "withdraw":
-        body.drop("Text", "Warning", "MeteorologicalInfos")  # what is taken back
+        body.drop("Text", "TargetArea", "Warning", "MeteorologicalInfos", "AdditionalInfo")  # what is taken back
         scope = f"jma/weather_bulletin/{_series(telegram, None)}"
         yield jma_xml.withdrawal(telegram, kind="weather_bulletin", scope=scope, event_id="")
         return
@@ -285,7 +285,7 @@ def _tornado(telegram: Telegram, headline: dict[str, list[HeadlineItem]], body: 
     for layer in body.all("Warning"):
         layers.setdefault(layer.attribute("type") or "", []).append(layer)
     if telegram.msg_type == "withdraw":
-        body.drop("Text")
+        body.drop("Text", "TargetArea", "MeteorologicalInfos", "AdditionalInfo")  # what is taken back
         for layer in (one for group in layers.values() for one in group):
             layer.drop("Item")
         for scope in scopes.values():
