@@ -1,7 +1,7 @@
 """Depths of water and durations of flooding as hazard maps write them: words to bounds, never an enumeration.
 
-Source: 国土数値情報 A40, A49 and A51 (each prefecture words its classes as it likes), 水害ハザードマップ作成の手引き. A
-class is an interval, from its lower bound on and below its upper one; a bound that is not stated is None.
+Source: 国土数値情報 A40, A49 and A51 (each prefecture words its classes as it likes), 水害ハザードマップ作成の手引き.
+A class is an interval, from its lower bound on and below its upper one; a bound that is not stated is None.
 """
 
 from __future__ import annotations

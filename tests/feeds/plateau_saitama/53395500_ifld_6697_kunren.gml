@@ -1,0 +1,9 @@
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- 【訓練】 invented by us -->
+<core:CityModel xmlns:core="http://www.opengis.net/citygml/2.0" xmlns:gml="http://www.opengis.net/gml" xmlns:wtr="http://www.opengis.net/citygml/waterbody/2.0" xmlns:uro="https://www.geospatial.jp/iur/uro/3.1" xmlns:urf="https://www.geospatial.jp/iur/urf/3.1">
+<gml:boundedBy><gml:Envelope srsDimension="3" srsName="http://www.opengis.net/def/crs/EPSG/0/6697"><gml:lowerCorner>35.2 139.6 0</gml:lowerCorner><gml:upperCorner>35.3 139.7 0</gml:upperCorner></gml:Envelope></gml:boundedBy>
+<core:cityObjectMember><wtr:WaterBody gml:id="kunren-5"><gml:name>【訓練】内水</gml:name><core:creationDate>2026-01-01</core:creationDate><wtr:class codeSpace="../../codelists/WaterBody_class.xml">1140</wtr:class><wtr:function codeSpace="../../codelists/WaterBody_function.xml">4</wtr:function><wtr:lod1MultiSurface><gml:MultiSurface srsDimension="3" srsName="http://www.opengis.net/def/crs/EPSG/0/6697">
+<gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>35.25 139.65 1.5 35.25 139.651 1.5 35.251 139.651 1.5 35.25 139.65 1.5</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember>
+<gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>35.25 139.65 1.5 35.251 139.651 1.5 35.251 139.65 1.5 35.25 139.65 1.5</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember>
+</gml:MultiSurface></wtr:lod1MultiSurface><uro:floodingRiskAttribute><uro:InlandFloodingRiskAttribute><uro:description codeSpace="../../codelists/InlandFloodingRiskAttribute_description.xml">1</uro:description><uro:rankOrg codeSpace="../../codelists/InlandFloodingRiskAttribute_rankOrg.xml">4</uro:rankOrg></uro:InlandFloodingRiskAttribute></uro:floodingRiskAttribute></wtr:WaterBody></core:cityObjectMember>
+</core:CityModel>
