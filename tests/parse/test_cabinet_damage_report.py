@@ -399,6 +399,16 @@ def test_roads(reports: dict[str, tuple[dict[str, Bulletin], list[Issue]]]) -> N
     }
 
 
+def test_two_places_on_one_road_in_one_city() -> None:
+    one = " ・国道 999 号（静岡県訓練市）橋梁損傷（訓練橋）\n"
+    other = " ・国道 999 号（静岡県訓練市）落石（訓練坂）\n"
+    bulletins, issues = parsed(edited((one, one + other + other)))
+    ids = [i.rpartition("road/")[2] for i in bulletins["cao/令和8年訓練地震/road"].items.item_id]
+    assert ids[1:3] == ["国道999号/静岡県訓練市", "国道999号/静岡県訓練市/(訓練坂)"]
+    assert len(ids) == 4
+    assert [issue.position for issue in issues if issue.code == "unread_line"] == ["page 3, line 107"]
+
+
 def test_what_has_ended(reports: dict[str, tuple[dict[str, Bulletin], list[Issue]]]) -> None:
     ended = {
         name: {key for key, item in items(bulletins).items() if item.ended}
@@ -515,6 +525,37 @@ def test_number_of_the_report() -> None:
     assert {bulletin.serial for bulletin in bulletins.values()} == {"3"}
 
 
+@pytest.mark.parametrize("name", [name for name in REPORTS if name not in ("20260729", "20260804")])
+def test_a_lost_or_changed_number_never_passes_unnoticed(realdata: Path, name: str) -> None:
+    """Every number of every exact table, taken out and then raised by one: refused, or an issue of a wrong total."""
+    text = real(realdata, name).decode()
+    bulletins, _ = parsed(text.encode())
+    lines = text.split("\n")
+    short = [
+        *lines[:130],
+        *lines[[i for i, line in enumerate(lines) if "都道府県における災害対策本部" in line][-1] :],
+    ]
+    tried = 0
+    for scope in ("damage", "order", "shelter"):
+        if PREFIX + scope not in bulletins:
+            continue
+        for at in {int(p.split()[-1]) - 1 for p in bulletins[PREFIX + scope].items.position}:
+            if "：" in lines[at]:
+                continue  # the words above a table
+            for number in re.finditer(r"\d[\d,]*", lines[at]):
+                more = f"{int(number[0].replace(',', '')) + 1:,}"
+                for instead in (" " * len(number[0]), more.rjust(len(number[0]))):
+                    line = lines[at][: number.start()] + instead + lines[at][number.end() :]
+                    body = "\n".join([*short[:at], line, *short[at + 1 :]]).encode()
+                    tried += 1
+                    try:
+                        codes = {issue.code for issue in parsed(body)[1] if issue.severity == "warning"}
+                    except ParseError:
+                        continue
+                    assert "total_differs" in codes, (lines[at], number)
+    assert tried >= 12
+
+
 def test_an_unknown_section_with_a_table_is_an_issue() -> None:
     _, issues = parsed(SAMPLE.read_bytes())
     [unread] = [issue for issue in issues if issue.code == "unread"]
@@ -553,6 +594,10 @@ def edited(*changes: tuple[str, str]) -> bytes:
         (edited(("静岡県     4", "遠州県     4")), "unknown_table"),
         (edited(("静岡県     4", "静岡県     X4")), "unknown_table"),
         (edited(("12        3", "約約        3")), "unknown_cell"),
+        (edited(("避難者数：1,204", "避難者数：1,20")), "unknown_cell"),
+        (edited(("約4,000     約2,500 ", "約4,000     約2,50 ")), "unknown_cell"),
+        (edited(("約 1,100 戸", "約 1,10 戸")), "unknown_cell"),
+        (edited(("訓練市２人、", "訓練市2,0人、")), "unknown_cell"),
         (edited(("合 計     4", "小 計     4")), "unknown_table"),
         (edited(("県・市町村             断水戸数（戸）", "県・市町村             断水戸数（戸）  新規")), "none"),
         (

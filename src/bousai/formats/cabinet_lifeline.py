@@ -17,10 +17,10 @@ from unicodedata import normalize
 
 from bousai.errors import ParseError
 from bousai.formats import layout_table
-from bousai.formats.cabinet_report import compact, joined, plain, unknown_table
+from bousai.formats.cabinet_report import compact, joined, plain, read_number, unknown_table
 from bousai.formats.layout_table import Line
 from bousai.vocab import municipality
-from bousai.vocab.count import Count, count, without
+from bousai.vocab.count import Count, without
 
 # ── 断水 ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -136,15 +136,14 @@ def _water_total(tail: Sequence[Line]) -> tuple[Count, Count] | None:
         return None
     if "".join(abouts) not in ("", "約約"):
         raise unknown_table("a 合計 with one 約 apart from its numbers", tail, tail[0])
-    most, now = (_amount("約" + number if abouts else number) for number in numbers)
+    most, now = (_amount("約" + written if abouts else written, tail[-1]) for written in numbers)
     return most, now
 
 
-def _amount(text: str) -> Count:
+def _amount(text: str, line: Line) -> Count:
     """A number of houses; ※ behind it sends to a remark and stays as the wording."""
     written = "".join(text.split())
-    cell = count(written.removesuffix("※"))
-    assert cell is not None, text  # _AMOUNT is what `count` reads
+    cell = read_number(written.removesuffix("※"), line)
     return {**cell, "text": written} if written.endswith("※") else cell
 
 
@@ -154,8 +153,8 @@ def _water_row(pref: str | None, match: re.Match[str], line: Line, above: str | 
         pref,
         match["name"],
         line,
-        _amount(match["most"]),
-        _amount(match["now"]),
+        _amount(match["most"], line),
+        _amount(match["now"], line),
         "".join((match["period"] or above or "").split()) or None,
         state.strip().removeprefix("・") if state else None,
     )
@@ -235,7 +234,7 @@ def power(lines: Sequence[Line]) -> PowerTable | None:
             break
         found.utilities += [(match["name"], line) for match in _UTILITY.finditer(line.text)]
         for match in _NAMED_OUT.finditer(line.text):
-            name, now = compact(match["name"]), _houses(match["amount"])
+            name, now = compact(match["name"]), _houses(match["amount"], line)
             here = municipality.prefecture(name) if match["mark"] is None else pref
             if here is None:
                 raise unknown_table(f"{name!r} is no prefecture, and stands under none", [heading], line)
@@ -246,7 +245,7 @@ def power(lines: Sequence[Line]) -> PowerTable | None:
             found.places.append(one)
         rest = _NAMED_OUT.sub(lambda match: " " * len(match[0]), line.text)
         for match in _ALONE_OUT.finditer(rest):
-            (found.now if match.start() < inner else found.most).append(_houses(match[0]))
+            (found.now if match.start() < inner else found.most).append(_houses(match[0], line))
         left = re.sub(r"[(（].*|.*[)）]|管内|時点?|点|・|\s", "", _ALONE_OUT.sub("", _UTILITY.sub("", rest)))
         if re.search(r"\d", left):
             found.odd.append(line)
@@ -260,7 +259,6 @@ def all_restored(lines: Sequence[Line]) -> bool:
     return _RESTORED.search("".join(compact(line.text) for line in lines)) is not None
 
 
-def _houses(text: str) -> Count:
-    cell = count(text)
-    assert cell is not None, text  # _HOUSES_OUT is what `count` reads
+def _houses(text: str, line: Line) -> Count:
+    cell = read_number(text, line)
     return {**cell, "text": None} if cell["qualifier"] == "exact" else {**cell, "text": plain(text)}

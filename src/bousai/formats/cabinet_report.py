@@ -328,15 +328,7 @@ def _row(line: Line) -> Row | None:
         return None
     counts = []
     for word in words[first:]:
-        cell = count(word.text)
-        if cell is None:
-            raise ParseError(
-                f"{name}: {word.text!r} is neither a number nor a word for not knowing",
-                code="unknown_cell",
-                remedy="look at the table; nothing of the document is taken until the parser knows the word",
-                position=line.position,
-            )
-        counts.append(cell)
+        counts.append(read_number(word.text, line))
     return Row(name, pref, line, words[first:], counts)
 
 
@@ -349,6 +341,19 @@ def joined(words: Sequence[Word]) -> list[Word]:
         else:
             found.append(word)
     return found
+
+
+def read_number(text: str, line: Line) -> Count:
+    """What a number says. Raises `ParseError` ``unknown_cell`` for one like 「1,00」."""
+    cell = count(text)
+    if cell is None:
+        raise ParseError(
+            f"{text!r} is neither a number nor a word for not knowing",
+            code="unknown_cell",
+            remedy="look at the table; nothing of the document is taken until the parser knows the word",
+            position=line.position,
+        )
+    return cell
 
 
 def unknown_table(why: str, heading: Sequence[Line], line: Line) -> ParseError:

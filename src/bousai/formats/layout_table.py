@@ -186,6 +186,8 @@ def _rows(
     None where a row has no such way, or two that are equally near.
     """
     total = rows[-1]
+    if not _lawful({columns[index].name: value for index, value in zip(way, numbers[-1], strict=True)}, laws):
+        return None
     found: list[tuple[int, ...]] = []
     for words_here, values in zip(rows, numbers, strict=True):
         lawful = sorted(

@@ -69,6 +69,7 @@ from bousai.formats.cabinet_report import (
     compact,
     dated,
     plain,
+    read_number,
     table,
     unknown_table,
 )
@@ -424,13 +425,13 @@ def _deaths(
             if pref is None or between:
                 issues.append(_unread_line("≪死者の内訳≫", line))
                 continue
-            number = int(part[2].replace(",", ""))
-            item = _dead(part[1].strip("、,"), number, pref, section, report, line, issues)
+            dead_here = read_number(part[2], line)
+            item = _dead(part[1].strip("、,"), dead_here, pref, section, report, line, issues)
             if item.item_id in items:
                 issues.append(_unread_line("≪死者の内訳≫", line))
                 continue
             items[item.item_id] = item
-            sums[pref] = sums.get(pref, 0) + number
+            sums[pref] = sums.get(pref, 0) + (dead_here["value"] or 0)
             said_at.setdefault(pref, line)
         left = text[consumed:].strip("、,")
     if left:
@@ -454,7 +455,7 @@ def _deaths(
 
 
 def _dead(
-    name: str, number: int, pref: str, section: Section, report: Report, line: Line, issues: list[Issue]
+    name: str, dead: Count, pref: str, section: Section, report: Report, line: Line, issues: list[Issue]
 ) -> Item:
     place = municipality.named(name, pref)
     if place.code is None and name[-1] in "市町村区":
@@ -469,7 +470,7 @@ def _dead(
             "as_of": _iso(section.as_of),
             "reporter": section.reporter,
             "note": "死者の内訳",
-            "dead": reported(number),
+            "dead": dead,
         },
         muni_code=place.code,
         position=line.position,
@@ -635,18 +636,18 @@ def _shelters(section: Section, report: Report, issues: list[Issue]) -> list[Bul
     if stated is not None:
         words, line = stated
         said = {
-            "shelters_open": _number(words["shelters"]),
-            "evacuees": _number(words["evacuees"]),
+            "shelters_open": read_number(words["shelters"], line),
+            "evacuees": read_number(words["evacuees"], line),
         }
         key = _key(report, "shelter", "country")
         if key in items:
-            for name, number in said.items():
+            for name, told in said.items():
                 cell = items[key].props[name]
-                if cell["value"] != number["value"]:
+                if cell["value"] != told["value"]:
                     issues.append(
                         Issue(
                             "text_differs_from_table",
-                            f"{name}: {number['value']:,} in the words above the table, {cell['value']:,} in it",
+                            f"{name}: {told['value']:,} in the words above the table, {cell['value'] or 0:,} in it",
                             "ask the Cabinet Office; the table counts",
                             "warning",
                             line.position,
@@ -661,7 +662,7 @@ def _shelters(section: Section, report: Report, issues: list[Issue]) -> list[Bul
             key,
             {
                 **props,
-                "evacuees_max": _number(most) if most else without("blank"),
+                "evacuees_max": read_number(most, line) if most else without("blank"),
                 "note": f"最大 避難所数 {words['max_shelters']} か所" if most else None,
             },
             position=items[key].position if key in items else line.position,
@@ -670,10 +671,6 @@ def _shelters(section: Section, report: Report, issues: list[Issue]) -> list[Bul
         issues.append(_no_table(section, "neither 「避難所数：… 避難者数：…」 nor a table"))
         return []
     return [_bulletin(report, "evacuation_summary", "shelter", list(items.values()))]
-
-
-def _number(text: str) -> Count:
-    return reported(int(text.replace(",", "")))
 
 
 def _shelter_props(row: Row, section: Section, report: Report) -> dict[str, Any]:
@@ -910,6 +907,8 @@ def _road(section: Section, report: Report, issues: list[Issue]) -> list[Bulleti
         sizes.append(size)
         if item is None:
             continue
+        if item.item_id in items:  # two places on one road in one city: what is said of the second tells them apart
+            item = replace(item, item_id=f"{item.item_id}/{item.props['detail'] or item.props['cause']}")
         if item.item_id in items:
             issues.append(_unread_line("道路", road.line))
             continue
