@@ -239,6 +239,7 @@ def test_a_withdrawal_names_the_scope_of_its_series(real: Callable[[str], bytes]
         (lambda b: b.replace(b"body/meteorology1", b"body/astronomy1"), "not_jma_telegram"),
         (lambda _: b"<html><body>maintenance</body></html>", "html_instead_of_xml"),
         (lambda b: b[:-40], "not_xml"),
+        (lambda b: put(put(b, "", "Head", "EventID"), "", "Head", "Title"), "no_series"),
     ],
 )
 def test_what_cannot_be_read_is_refused(spoil: Callable[[bytes], bytes], code: str) -> None:

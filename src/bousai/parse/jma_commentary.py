@@ -34,6 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bousai.errors import ParseError
 from bousai.formats import jma_meteorology, jma_xml
 from bousai.formats.jma_meteorology import HeadlineItem, Infos, Place
 from bousai.formats.jma_xml import Telegram
@@ -65,7 +66,10 @@ _LIFTED = "00"
 
 
 def parse(body: bytes) -> Iterator[Bulletin | Issue]:
-    """At most one bulletin of kind `weather_commentary`, then issues. Raises `ParseError` as `jma_xml.read` does."""
+    """At most one bulletin of kind `weather_commentary`, then issues.
+
+    Raises `ParseError`: those of `jma_xml.read`, and ``no_series`` for a telegram with neither EventID nor title.
+    """
     telegram = jma_xml.read(body)
     if issue := jma_xml.no_parser(telegram, HANDLES) or jma_meteorology.superseded(telegram):
         yield issue
@@ -74,7 +78,15 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     headline = jma_meteorology.headline(telegram, issues)
     node = jma_xml.body(telegram)
     node.drop("OfficeInfo")  # who to telephone
-    key = f"{telegram.bulletin_type}/{telegram.event_id or telegram.head_title}"
+    series = telegram.event_id or telegram.head_title
+    if not series:
+        raise ParseError(
+            "the telegram has neither an EventID nor a title",
+            code="no_series",
+            remedy="ask the publisher: nothing tells which commentary it replaces",
+            position="Head/EventID",
+        )
+    key = f"{telegram.bulletin_type}/{series}"
     scope = f"jma/weather_commentary/{key}"
     if telegram.msg_type == "withdraw":
         # What is taken back: on a 取消 the Body has Text alone, or what was said.
