@@ -293,3 +293,35 @@ def test_coordinates_in_degrees(name: str) -> None:
 def test_other_coordinates_are_refused(crs: Any) -> None:
     error = error_of(document(members=f'"crs": {json.dumps(crs)},'))
     assert error.code == "wrong_crs"
+
+
+@pytest.mark.parametrize(
+    ("epsg", "coordinates", "expected"),
+    [
+        # 平面直角座標系 VII, as in a real file
+        (6675, [-17507.738838992453, 114708.24188835438], (136.96987, 37.03364)),
+        (3857, [15539960.0, 4257980.0], (139.59784, 35.68949)),
+        (4301, [139.6917, 35.6895], (139.68848, 35.69275)),  # the old Tokyo datum: some 450 m away
+    ],
+)
+def test_other_coordinates_become_degrees_where_that_is_asked(
+    epsg: int, coordinates: list[float], expected: tuple[float, float]
+) -> None:
+    text = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{epsg}"}},
+        "features": [
+            {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": coordinates}},
+            {"type": "Feature", "properties": {}, "geometry": None},
+        ],
+    }
+    body = json.dumps(text).encode()
+    assert error_of(body).code == "wrong_crs"
+    found = geojson.read(body, transform=True)
+    point = shapely.from_wkb(found.geometry[0])
+    assert (point.x, point.y) == pytest.approx(expected, abs=2e-4)
+    assert found.geometry[1] is None
+    unknown = body.replace(str(epsg).encode(), b"99999")
+    with pytest.raises(ParseError) as caught:
+        geojson.read(unknown, transform=True)
+    assert caught.value.code == "wrong_crs"

@@ -16,6 +16,7 @@ from bousai.errors import ParseError
 from bousai.formats import csv_table, refusal
 
 _ROW_ID = re.compile(r"-row-(.+)$")
+_BLANKS = re.compile(r"[ \t\r\n\xa0]+")  # U+3000 is a letter of a name
 _COLUMN = re.compile(r"\bdgrid-column-(\S+)")
 
 
@@ -89,4 +90,4 @@ def _column(cell: etree._Element) -> str | None:
 
 
 def _said(cell: etree._Element) -> str:
-    return " ".join(str(cell.xpath("string()")).split())
+    return _BLANKS.sub(" ", str(cell.xpath("string()"))).strip()

@@ -67,6 +67,7 @@ _CODE = re.compile(r"\d{4,6}", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?", re.ASCII)
 _ADDRESS = re.compile(r"(.+?[市区町村])(?!役場|役所)")
 _PER_PERSON = re.compile(r"(\d[\d,]*)人?[\s(]*(?:[\d.]+(?:㎡|m2|人)|\d+駐車場区画)[^人]*(?:あたり|/|㎡).*")
+_NARROW: dict[int, int | str] = {**{n: n - 0xFEE0 for n in range(0xFF01, 0xFF5F)}, 0x3000: " ", 0x2212: "-"}
 _APART = 0.001  # degrees, about 100 m
 
 
@@ -90,6 +91,11 @@ def _known() -> dict[str, tuple[int, str]]:
     for place, row in enumerate(vocab_rows("site_column")):
         found.setdefault(fold(row["header"]), (place, row["meaning"]))
     return found
+
+
+def _narrow(text: str) -> str:
+    """Full-width letters and digits as ASCII, and no more: for NFKC ① would be 1."""
+    return text.translate(_NARROW).strip()
 
 
 def word(field: str, text: str) -> str | None:
@@ -241,7 +247,7 @@ def _refuse_shifted(sheet: Sheet) -> None:
         if fits is None:
             continue
         cells = [cell for cell in sheet.listing.columns[name] if cell is not None and not blank(cell)]
-        unfit = [cell for cell in cells if not fits(normalize("NFKC", cell).strip())]
+        unfit = [cell for cell in cells if not fits(_narrow(cell))]
         if len(cells) >= _MANY and len(unfit) > len(cells) / 2:
             wrong.append(f"{name[:40]} says {unfit[0][:40]!r}")
     if wrong:
@@ -294,7 +300,7 @@ def flag(cell: str | None, *, empty: bool | None = False) -> bool | None:
     """
     if cell is None:
         return None
-    plain = normalize("NFKC", cell).strip().casefold()
+    plain = _narrow(cell).casefold()
     if not plain:
         return empty
     if blank(cell):
@@ -333,7 +339,7 @@ def number(sheet: Sheet, meaning: Meaning, row: int, issues: list[Issue]) -> flo
     cell = sheet.cell(meaning, row)
     if cell is None or blank(cell):
         return None
-    plain = normalize("NFKC", cell).strip().removesuffix("m")
+    plain = _narrow(cell).removesuffix("m")
     if _NUMBER.fullmatch(plain):
         return float(plain)
     issues.append(
@@ -368,7 +374,7 @@ def place_of(lat_text: str | None, lon_text: str | None) -> Place | None:
     """
     if blank(lat_text) and blank(lon_text):
         return NOWHERE
-    texts = [normalize("NFKC", text or "").strip() for text in (lat_text, lon_text)]
+    texts = [_narrow(text or "") for text in (lat_text, lon_text)]
     if not all(_NUMBER.fullmatch(text) for text in texts):
         return None
     lat, lon = (round(float(text), 6) for text in texts)
@@ -519,7 +525,7 @@ def publisher(written: str | None) -> str | None:
     >>> publisher("170003"), publisher("172022"), publisher("10006"), publisher("122041.0"), publisher("999999")
     ('170003', '172022', '010006', None, None)
     """
-    digits = normalize("NFKC", written or "").strip()
+    digits = _narrow(written or "")
     if not re.fullmatch(r"\d{5,6}", digits, re.ASCII):
         return None
     code = resolve(digits)
