@@ -15,12 +15,14 @@ Colours are not read: notes about them are left out.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
-from unicodedata import normalize
+from unicodedata import east_asian_width, normalize
 
 from bousai.errors import ParseError
 from bousai.formats import csv_table, layout_table, pdf_page, refusal
@@ -132,7 +134,7 @@ def _apart(text: str) -> tuple[str, list[str]]:
     return first, [" ".join(note.split()) for note in notes if not _COLOURS.search(note)]
 
 
-def _beside(texts: Sequence[str], page: int, paper: Paper) -> tuple[str | None, list[str]]:
+def _beside(texts: Sequence[str], page: int, pref: str, paper: Paper) -> tuple[str | None, list[str]]:
     """The title and the notes among lines that stand together in no table."""
     title, notes = None, []
     left: list[str] = []
@@ -146,7 +148,7 @@ def _beside(texts: Sequence[str], page: int, paper: Paper) -> tuple[str | None, 
             title = left.pop() + plain if broken else plain
         elif number := _NUMBER.fullmatch(plain):
             paper.numbers.append(number[1])
-        elif plain and not (_OFFICERS.search(plain) or _FURNITURE.fullmatch(plain) or DRILL.fullmatch(plain)):
+        elif plain and not (_furniture(first, pref) or DRILL.fullmatch(plain)):
             left.append(plain)
     paper.issues += [
         Issue(
@@ -175,11 +177,11 @@ def _of_pages(pages: Sequence[pdf_page.Page], text: str, pref: str) -> Paper:
             loose.append((line[0].top, text))
         for grid in page.tables:
             top_edge = grid.box[1]
-            title, notes = _beside([text for top, text in loose if top < top_edge], page.number, paper)
+            title, notes = _beside([text for top, text in loose if top < top_edge], page.number, pref, paper)
             loose = [(top, text) for top, text in loose if top >= top_edge]
             _add_grid(grid, page.number, title, pref, paper.tables)
             paper.tables[-1].notes += notes
-        title, notes = _beside([text for _, text in loose], page.number, paper)
+        title, notes = _beside([text for _, text in loose], page.number, pref, paper)
         if title is not None or (notes and not paper.tables):
             raise _unknown_table(f"nothing below the title {(title or notes[0])[:80]!r}", page.number)
         if notes:
@@ -249,6 +251,7 @@ TOTALS = frozenset({"合計", "計", "総計", "県計", "県合計", "県全体
 AFFECTED = frozenset({"該当市町村数", "該当市町村", "被害市町村数"})
 LAST_ROWS = TOTALS | AFFECTED
 """Labels of sums, and of the number of municipalities that have any."""
+_TOGETHER = 2  # characters between the right edges of numbers of one column
 _CLEAR = 2.0  # characters by which one way to read headings must be better than any other
 
 
@@ -272,10 +275,10 @@ def _of_text(text: str, pref: str, known: Known) -> Paper:
 def _add_block(block: Sequence[Line], pref: str, known: Known, paper: Paper) -> None:
     """A title and the table below it."""
     at = next(i for i, line in enumerate(block) if WHEN.search(compact(_apart(line.text)[0])))
-    title, notes = _beside([line.text for line in block[: at + 1]], block[at].page, paper)
+    title, notes = _beside([line.text for line in block[: at + 1]], block[at].page, pref, paper)
     below = block[at + 1 :]
     first = next((i for i, line in enumerate(below) if _begins(line.text.split()[0], pref)), None)
-    if first is None:
+    if first is None or not any(named(line.text.split()[0], pref).code for line in below):
         raise _unknown_table(f"no municipality below the title {(title or '')[:80]!r}", block[at].page)
     head = [line for line in below[:first] if not _NOTE.match(line.text)]
     for line in below[:first]:
@@ -287,10 +290,15 @@ def _add_block(block: Sequence[Line], pref: str, known: Known, paper: Paper) -> 
     for line in below[first:]:
         if _NOTE.match(line.text):
             table.notes += _apart(line.text)[1]
-        elif compact(line.text) not in again:
+        elif compact(line.text) not in again and not _furniture(line.text, pref):
             rows.append(line)
-    _add_rows(table, headings, rows, pref, paper)
+    _add_rows(table, rows, pref, paper)
     paper.tables.append(table)
+
+
+def _furniture(text: str, pref: str) -> bool:
+    plain = compact(text)
+    return bool(_FURNITURE.fullmatch(plain) or (_OFFICERS.search(plain) and not _begins(text.split()[0], pref)))
 
 
 def _begins(label: str, pref: str) -> bool:
@@ -360,42 +368,90 @@ class _Cells:
     own: bool  # whether the label stands on the line of the cells
 
 
-def _add_rows(table: Table, headings: Sequence[_Heading], lines: Sequence[Line], pref: str, paper: Paper) -> None:
+def _add_rows(table: Table, lines: Sequence[Line], pref: str, paper: Paper) -> None:
     rows = _labelled([_cells(line) for line in lines], pref, table, paper)
-    width = len(headings)
-    open_rows = []
+    width = len(table.head)
+    noted = "".join(table.head[-1]) in NOTES
+    # Words of a remark may be as many as the cells that are empty: then only places count.
+    by_place = noted and not all(_is_full(row, width, noted) for row in rows if row.words)
+    edges: dict[int, list[_Edge]] = {}  # by page: another one may be set wider
     for row in rows:
-        if len(row.words) > width and "".join(table.head[-1]) in NOTES:
-            kept, rest = row.words[: width - 1], row.words[width - 1 :]
-            joined = Word(" ".join(word.text for word in rest), rest[0].start, rest[-1].end)
-            row.words[:] = [*kept, joined]
-        if len(row.words) > width:
-            raise unknown_row(
-                f"{len(row.words)} cells below {width} headings: {row.line.text[:200]!r}", row.line.page
-            )
-        if 0 < len(row.words) < width:
-            open_rows.append(row)
-    places: dict[int, dict[str, int]] = {}
-    if open_rows:
-        # Numbers stand below each other, dashes elsewhere: rows of dashes tell nothing of places.
-        steady = [row for row in rows if row.words and not any(_is_dash(word.text) for word in row.words)]
-        for row in open_rows:
-            if row not in steady:
-                raise _ambiguous(f"dashes and empty cells in one row: {row.line.text[:200]!r}", row.line.page)
-        placed = layout_table.placed(
-            [row.words for row in steady],
-            [[_value(word.text) for word in row.words] for row in steady],
-            [layout_table.Column(str(index), heading.start) for index, heading in enumerate(headings)],
-            [],
-            f"page {table.page}",
-        )
-        places = {id(row): found for row, found in zip(steady, placed, strict=True)}
-    for row in rows:
+        page = row.line.page
         cells = [word.text for word in row.words]
-        if len(cells) < width:
-            found = places.get(id(row), {})
-            cells = [cells[found[str(index)]] if str(index) in found else "" for index in range(width)]
-        table.rows.append(Row(row.line.page, row.label, cells))
+        if cells and (by_place or not _is_full(row, width, noted)):
+            if page not in edges:
+                edges[page] = _edges([other for other in rows if other.line.page == page], width, noted, page)
+            cells = _in_columns(row, edges[page], noted)
+        table.rows.append(Row(page, row.label, cells or [""] * width))
+
+
+def _is_full(row: _Cells, width: int, noted: bool) -> bool:
+    """Whether there are as many words as columns, and all counts but for a remark."""
+    return len(row.words) == width and (not noted or all(map(_is_count, row.words[:-1])))
+
+
+class _Edge(NamedTuple):
+    """Between which characters the words of a column end."""
+
+    first: float
+    last: float
+
+    def near(self, word: Word) -> bool:
+        """Whether a word may end here. One of full-width characters takes more of the page than of the line."""
+        return self.first <= word.start + _wide(word.text) and word.end <= self.last
+
+
+def _wide(text: str) -> int:
+    """How many half-width characters a text is wide."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _edges(rows: Sequence[_Cells], width: int, noted: bool, page: int) -> list[_Edge]:
+    """Where the words of each column end, by rows that have no empty cell and, as dashes stand elsewhere, no dash.
+
+    A last column of words (`noted`) has no such place; where it is empty in every row, the others tell theirs.
+    """
+    steady = [row for row in rows if row.words and not any(_is_dash(word.text) for word in row.words)]
+    told = [row.words for row in steady if _is_full(row, width, noted)]
+    if noted and not told:
+        told = [row.words for row in steady if len(row.words) == width - 1 and all(map(_is_count, row.words))]
+    if not told:
+        raise _ambiguous("every row has an empty cell or a dash, nothing tells where the columns are", page)
+    edges = []
+    for column in range(width - noted):
+        words = [row[column] for row in told]
+        narrow = [word for word in words if _wide(word.text) == len(word.text)] or words
+        last = max(word.start + _wide(word.text) for word in narrow)
+        edges.append(_Edge(min(word.end for word in narrow) - _TOGETHER, last + _TOGETHER))
+    if any(left.last >= right.first for left, right in pairwise(edges)):
+        raise _ambiguous("the words of the columns do not stand below each other", page)
+    return [*edges, _Edge(math.inf, math.inf)] if noted else edges
+
+
+def _in_columns(row: _Cells, edges: Sequence[_Edge], noted: bool) -> list[str]:
+    """The cells of a row with empty ones, by their places."""
+    cells = [""] * len(edges)
+    last = -1
+    for word in row.words:
+        if noted and word.start > edges[-2].last:
+            column, clear = len(edges) - 1, True
+        elif _is_dash(word.text):
+            # At the left or in the middle of its cell; at the very left only where the cell before is not empty.
+            column = next((c for c, edge in enumerate(edges) if word.start < edge.first), len(edges))
+            clear = column < len(edges) and (column in (0, last + 1) or word.start > edges[column - 1].last)
+        else:
+            near = [c for c, edge in enumerate(edges) if edge.near(word)]
+            column, clear = near[0] if near else len(edges), len(near) == 1
+        more = column == last == len(edges) - 1 and noted
+        if not clear or (column <= last and not more):
+            raise _ambiguous(
+                f"the columns of {len(row.words)} cells below {len(edges)} headings are not certain: "
+                f"{row.line.text.strip()[:200]!r}",
+                row.line.page,
+            )
+        cells[column] = f"{cells[column]} {word.text}" if more else word.text
+        last = column
+    return cells
 
 
 def _cells(line: Line) -> _Cells:
@@ -403,6 +459,11 @@ def _cells(line: Line) -> _Cells:
     if _is_dash(words[0].text) or _value(words[0].text) is not None:
         return _Cells(line, "", words, False)
     return _Cells(line, compact(words[0].text), words[1:], True)
+
+
+def _is_count(word: Word) -> bool:
+    """A number or a word for not knowing one, with or without more in brackets (不明（２名）)."""
+    return count(re.split("[(（]", word.text)[0] or word.text) is not None
 
 
 def _is_dash(text: str) -> bool:
@@ -420,14 +481,14 @@ def _labelled(rows: Sequence[_Cells], pref: str, table: Table, paper: Paper) -> 
     found: list[_Cells] = []
     lone: list[_Cells] = []  # lines with a label alone since the last row
     for row in rows:
-        if not row.words and named(row.label, pref).code is None:
+        if not row.words and not _begins(row.label, pref):
             lone.append(row)
             continue
         _give(lone, [*found[-1:], row])
         lone = []
         found.append(row)
     if lone and found[-1].own:
-        _, notes = _beside([row.line.text for row in lone], lone[0].line.page, paper)
+        _, notes = _beside([row.line.text for row in lone], lone[0].line.page, pref, paper)
         table.notes += notes
     else:
         _give(lone, found[-1:])
