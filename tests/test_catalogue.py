@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from bousai import catalogue
-from bousai.catalogue import AtomSource, Expect, FileSource
-from bousai.errors import CatalogueError
+from bousai.catalogue import AtomSource, CkanSource, Expect, FileSource, FolderSource, LinksSource, MqttSource, Source
+from bousai.errors import CatalogueError, ParseError
 from bousai.vocab import jma
 from bousai.vocab.kind import kinds
 
@@ -25,15 +25,27 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "config"
 
 
+def addresses(source: Source) -> tuple[str, ...]:
+    """Every address that a source names."""
+    if isinstance(source, AtomSource):
+        return (source.url, source.long_url)
+    if isinstance(source, FileSource):
+        return source.urls
+    return (source.url,) if isinstance(source, (LinksSource, CkanSource)) else ()
+
+
 def test_what_is_shipped_holds_together() -> None:
     for feed in KNOWN.feeds.values():
         assert set(feed.kinds) <= set(kinds()), feed.id
         assert feed.every <= feed.late_after < feed.dead_after, feed.id
         assert feed.credit, feed.id
         assert feed.licence_url.startswith("https://"), feed.id
-        urls = feed.source.urls if isinstance(feed.source, FileSource) else (feed.source.url, feed.source.long_url)
+        urls = addresses(feed.source)
         assert {url.split("/")[2] for url in urls} <= set(feed.hosts), feed.id
         assert all(url.startswith("https://") for url in urls), feed.id
+        assert urls or isinstance(feed.source, (FolderSource, MqttSource)), feed.id
+        if isinstance(feed.source, FolderSource):
+            assert feed.source.path.rpartition("/")[2].strip("."), feed.id
     for layer in KNOWN.layers.values():
         assert layer.kind in kinds(), layer.id
         assert KNOWN.feeds_of(layer.kind), layer.id
@@ -123,3 +135,41 @@ def test_what_holds_a_document(
     why = Expect(min_items=5, max_drop=0.2, max_scope_drop=0.5).violation(total, last, scopes)
     assert (why is None) if said is None else (why is not None and said in why)
     assert Expect(may_be_empty=True).violation(0, 1000, [("a", 1000, 0)]) is None
+
+
+def named(tmp: Path, **change: object) -> catalogue.Feed:
+    """A feed whose file name tells something."""
+    own = yaml.safe_load((tmp / "feeds" / "gsi_shelter.yml").read_text(encoding="utf-8"))
+    told = {"file_name": r"list_(?P<part>[a-z]+)_(?P<at>\d{8}-\d{4})\.csv", "file_time": "%Y%m%d-%H%M", **change}
+    (tmp / "feeds" / "named.yml").write_text(yaml.safe_dump({**own, **told}), encoding="utf-8")
+    return catalogue.load(tmp).feed("named")
+
+
+def test_the_name_of_a_file_tells_options_and_the_time(config: Path) -> None:
+    feed = named(config)
+    assert feed.told_by("list_tokyo_20260729-1500.csv") == {"part": "tokyo", "at": "20260729-1500"}
+    at = feed.dated_by("list_tokyo_20260729-1500.csv")
+    assert at is not None
+    assert at.isoformat() == "2026-07-29T15:00:00+09:00"
+    assert catalogue.load(config).feed("gsi_shelter").dated_by("anything") is None
+
+
+@pytest.mark.parametrize("name", ["list_tokyo.csv", "list_tokyo_20260729-2500.csv", "xlist_tokyo_20260729-1500.csv"])
+def test_a_name_that_is_not_as_expected_is_refused(config: Path, name: str) -> None:
+    with pytest.raises(ParseError) as refused:
+        named(config).dated_by(name)
+    assert refused.value.code == "unexpected_name"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file_name": "("},
+        {"file_time": None},
+        {"file_name": "(?P<part>x)"},
+        {"options": {"part": "y"}},
+    ],
+)
+def test_a_pattern_that_cannot_be_is_a_wrong_feed(config: Path, change: dict[str, object]) -> None:
+    with pytest.raises(CatalogueError, match=r"feeds/named\.yml"):
+        named(config, **change)
