@@ -29,6 +29,8 @@ Known gaps:
 * VXSU was only seen as an official sample: its distribution is postponed
 * 氾濫水の予報 (FloodAssumptionTable), 流量 and code 53 were only seen as synthetic samples
 * rivers and forecast sections have no shape here; only municipalities do
+* a municipality has the level of the telegram that listed it (detail_at): after a headline alone, or after a breach
+  elsewhere, the item of the section is newer and may be higher
 """
 
 from __future__ import annotations
