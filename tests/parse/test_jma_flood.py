@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -426,6 +427,17 @@ def test_another_telegram_is_not_read_as_a_flood(real: Callable[[str], bytes]) -
 def test_no_telephone_number_gets_through() -> None:
     assert b"000-000-0000" in FIRST.read_bytes()
     assert "000-000-0000" not in str(facts(answers(jma_flood, FIRST.read_bytes())[0]))
+
+
+def test_a_new_list_of_the_headline_is_reported() -> None:
+    def more(root: etree._Element) -> None:
+        information = next(root.iter(f"{HEAD}Information"))
+        other = copy.deepcopy(information)
+        other.set("type", "新しい一覧")
+        information.addnext(other)
+
+    _, issues = answers(jma_flood, edited(FIRST.read_bytes(), more))
+    assert [(issue.code, issue.severity, issue.position) for issue in issues] == [("unread", "info", "新しい一覧")]
 
 
 def test_the_feed_takes_both_families() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -364,6 +365,17 @@ def test_a_new_layer_and_a_new_element_are_reported(real: Callable[[str], bytes]
         ("unread", "Body/Warning/Item"),
         ("unread", "Body/Warning/Item/Novelty"),
     }
+
+
+def test_a_new_list_of_the_headline_is_reported() -> None:
+    def more(root: etree._Element) -> None:
+        information = next(root.iter(f"{HEAD}Information"))
+        other = copy.deepcopy(information)
+        other.set("type", "新しい一覧")
+        information.addnext(other)
+
+    _, issues = answers(jma_weather_bulletin, edited(RAIN.read_bytes(), more))
+    assert [(issue.code, issue.severity, issue.position) for issue in issues] == [("unread", "info", "新しい一覧")]
 
 
 def test_the_feed_takes_what_the_parser_handles() -> None:

@@ -40,7 +40,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bousai.errors import ParseError
-from bousai.formats import jma_meteorology, jma_xml
+from bousai.formats import jma_meteorology, jma_xml, unread
 from bousai.formats.jma_meteorology import HeadlineItem, Place, Quantity
 from bousai.formats.jma_xml import Telegram
 from bousai.formats.xml_tree import Node
@@ -87,6 +87,7 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     else:
         yield from _statements(telegram, headline, node, issues)
     yield from issues
+    yield from unread.columns(headline, (*_SECTION, *_RIVER, *_PREFECTURE), "the headline's lists")
     yield from jma_xml.nothing_left(telegram, node)
 
 

@@ -38,7 +38,7 @@ from datetime import datetime
 from typing import Any
 
 from bousai.errors import ParseError
-from bousai.formats import jma_meteorology, jma_xml
+from bousai.formats import jma_meteorology, jma_xml, unread
 from bousai.formats.jma_meteorology import Happening, HeadlineItem, Period, Place, Quantity
 from bousai.formats.jma_xml import Telegram
 from bousai.formats.xml_tree import Node
@@ -61,6 +61,8 @@ _LAYERS = (  # finest first
     "竜巻注意情報（一次細分区域等）",
     _ISSUED_FOR,
 )
+# What the lists of VPOA50 and of the layers say, the Body says too.
+_HEADLINE = (_TAG, _SEEN, "記録的短時間大雨情報（発表細分）", *_LAYERS)
 _NONE = "0"
 
 
@@ -83,6 +85,7 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
     else:
         yield from _bulletin(telegram, headline, node, issues)
     yield from issues
+    yield from unread.columns(headline, _HEADLINE, "the headline's lists")
     yield from jma_xml.nothing_left(telegram, node)
 
 
