@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -419,6 +421,69 @@ def test_a_topic_that_is_no_filter_is_no_feed(broker: Broker, topic: str) -> Non
         the_feed(broker, topics=(topic,))
 
 
+# ── the whole way ────────────────────────────────────────────────────────────────────────────────────────
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def a_house(folder: Path, feed_id: str, feed: dict[str, Any]) -> Settings:
+    """A store and an archive of their own, with one feed and the layer of sensors."""
+    config, data = folder / "config", folder / "data"
+    for name in ("feeds", "layers"):
+        (config / name).mkdir(parents=True)
+    (config / "feeds" / f"{feed_id}.yml").write_text(yaml.safe_dump(feed), encoding="utf-8")
+    shutil.copy(PROJECT / "config" / "layers" / "sensor_reading.yml", config / "layers")
+    data.mkdir()
+    settings = Settings(
+        data, f"sqlite:///{data / 'bousai.gpkg'}", str(data / "archive"), data / "public", "http://127.0.0.1", config
+    )
+    pipeline.prepare(settings)
+    return settings
+
+
+@pytest.mark.e2e
+def test_readings_go_from_the_broker_to_the_layer(broker: Broker, tmp_path: Path) -> None:
+    """The shipped example, set to a broker that exists as its own text says."""
+    feed = yaml.safe_load((PROJECT / "config" / "feeds" / "iot_sensor.yml").read_text(encoding="utf-8"))
+    del feed["disabled"]
+    feed["source"].update(host="127.0.0.1", port=broker.port, tls=False)
+    feed["hosts"] = ["127.0.0.1"]
+    settings = a_house(tmp_path, "my_town", feed)
+    assert pipeline.fetch_feed("my_town", settings) == []
+    samples = PROJECT / "tests" / "feeds" / "iot_sensor"
+    flat = mqtt_message.unpack((samples / "flat.json").read_bytes())
+    assert flat is not None
+    later = flat.payload.replace(b'"0.80"', b"0.95").replace(b"T10:00", b"T10:10")
+    old = flat.payload.replace(b'"0.80"', b"0.70").replace(b"T10:00", b"T09:50")
+    broker.say(
+        ("kunren/sensor/things", (samples / "things_batch.json").read_bytes()),
+        ("kunren/sensor/k-01", flat.payload),
+        ("kunren/sensor/k-01", later),
+        ("kunren/sensor/k-01", old),  # a gateway that was cut off
+        ("kunren/sensor/k-09", b"not JSON"),
+    )
+    counts = pipeline.ingest_documents("my_town", pipeline.fetch_feed("my_town", settings), settings)
+    assert (counts["documents"], counts["stored"], counts["quarantined"]) == (5, 4, 1)
+    written = {one["status"]: one for one in pipeline.publish_layers(["sensor_reading"], settings)}
+    assert written["actual"]["features"] == 0
+    shown = json.loads(Path(written["exercise"]["path"]).read_bytes())["features"]
+    readings = {one["properties"]["id"]: one["properties"] for one in shown}
+    assert {name: (one["value"], one["condition"], one["unit"]) for name, one in readings.items()} == {
+        "iot_sensor/42": (1.23, "measured", "m"),
+        "iot_sensor/77": (None, "text", None),
+        "iot_sensor/k-01/rainfall": (0.0, "measured", "mm"),
+        "iot_sensor/k-01/water_level": (0.95, "measured", "m"),
+        "iot_sensor/rain-1": (None, "missing", "mm"),
+    }
+    assert readings["iot_sensor/k-01/water_level"]["observed_at"] == "2026-11-05T10:10:00+09:00"
+    assert readings["iot_sensor/77"]["still_url"].startswith("https://camera.example.org/")
+    then = pipeline.layer_geojson(
+        "sensor_reading", settings, status="exercise", valid_at=datetime.fromisoformat("2026-11-05T09:55:00+09:00")
+    )
+    values = {one["properties"]["id"]: one["properties"]["value"] for one in json.loads(b"".join(then))["features"]}
+    assert values["iot_sensor/k-01/water_level"] == 0.7
+
+
 # ── killed ───────────────────────────────────────────────────────────────────────────────────────────────
 
 _DIES = """
@@ -451,23 +516,16 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_doubled(
 ) -> None:
     """SIGKILL after the n-th time that bytes were archived, a document noted, a receipt kept (the first is the
     broker's heartbeat)."""
-    config = tmp_path / "config"
-    (config / "feeds").mkdir(parents=True)
     feed = the_feed(broker).model_dump(mode="json", exclude={"id"}, exclude_none=True)
-    (config / "feeds" / "kunren_mqtt.yml").write_text(yaml.safe_dump(feed), encoding="utf-8")
-    data = tmp_path / "data"
-    settings = Settings(
-        data, f"sqlite:///{data / 'bousai.gpkg'}", str(data / "archive"), data / "public", "http://127.0.0.1", config
-    )
-    data.mkdir()
-    pipeline.prepare(settings)
+    settings = a_house(tmp_path, "kunren_mqtt", feed)
+    data = settings.data
     pipeline.fetch_feed("kunren_mqtt", settings)  # now the broker keeps a session for us
     said = [f'{{"v": {n}}}' for n in range(5)]
     broker.say(*[(f"kunren/{n % 2}", body) for n, body in enumerate(said)])
     environ = {
         **os.environ,
         "BOUSAI_DATA": str(data),
-        "BOUSAI_CONFIG": str(config),
+        "BOUSAI_CONFIG": str(settings.config),
         "BOUSAI_STORE": settings.store,
         "BOUSAI_ARCHIVE": settings.archive,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 from bousai.catalogue import CkanSource, Feed, LinksSource
 from bousai.errors import FetchError
 from bousai.fetch import Client, Fetched
+from bousai.fetch import visit as visit_module
 from bousai.fetch.pages import found, linked
 from bousai.fetch.visit import Visit
 from bousai.model import Issue
@@ -81,6 +83,12 @@ def world() -> Iterator[World]:
 def page(*hrefs: str) -> bytes:
     body = "".join(f'<li><a href="{href}">訓練</a></li>' for href in hrefs)
     return f"<!DOCTYPE html><html><head><title>【訓練】</title></head><body><ul>{body}</ul></body></html>".encode()
+
+
+def test_the_examples_of_the_manual_hold() -> None:
+    result = doctest.testmod(visit_module)
+    assert result.attempted > 1
+    assert result.failed == 0
 
 
 # ── links ────────────────────────────────────────────────────────────────────────────────────────────────

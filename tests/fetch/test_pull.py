@@ -558,6 +558,23 @@ def test_files_are_asked_once_a_minute_and_on_condition(world: World) -> None:
     assert len(documents(came)) == 1
 
 
+def test_two_feeds_that_read_one_file_each_get_it(world: World) -> None:
+    listed(world, "1.csv")
+    other = a_feed("other_shelter", FileSource(type="files", urls=()))
+    world.pages[f"https://{HOST}/.playback/other_shelter.json"] = world.pages[
+        f"https://{HOST}/.playback/gsi_shelter.json"
+    ]
+    for body in (b"name,1\n", b"name,2\n"):
+        world.pages[f"https://{HOST}/playback/1.csv"].body = body
+        for feed in (FILES, other):
+            (document,) = documents(world.poll(feed, timedelta(seconds=1)))
+            assert document.feed == feed.id
+        for feed in (FILES, other):
+            assert receipts(world.poll(feed, MINUTE)) == [("not_modified", "1.csv")]
+            assert receipts(world.poll(feed, timedelta(seconds=1))) == [("skipped", "1.csv")]
+        world.at += MINUTE
+
+
 def test_the_same_bytes_again_are_known_and_no_document(world: World) -> None:
     listed(world, "1.csv")
     world.poll(FILES)

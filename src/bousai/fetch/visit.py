@@ -75,7 +75,7 @@ class Visit:
     def ask(self, url: str, *, check: Check | None = None) -> Iterator[Fetched]:
         """Attempts until one succeeds; the last `FetchError` is raised. With `check` it is an index, which must be
         readable as one, and not a document."""
-        before = self.ledger.last_good(url)
+        before = self._before(url, index=check is not None)
         question = Question(url)
         if before is not None and before.sha256 is not None:
             question = Question(url, before.etag, before.last_modified)
@@ -115,6 +115,13 @@ class Visit:
             else:
                 yield came
                 return
+
+    def _before(self, url: str, *, index: bool) -> Receipt | None:
+        """The answer that we hold: an index for all feeds, a document for this one, since two may read one file."""
+        newest = self.ledger.last_good(url)
+        if index or newest is None or newest.feed == self.feed.id:
+            return newest
+        return self.ledger.last_good(url, self.feed.id)
 
     def _came(
         self, url: str, requested_at: datetime, seconds: float, answer: Answer, before: Receipt | None, *, index: bool
@@ -172,18 +179,7 @@ class Visit:
         recent = self.ledger.last_good(url)
         at = self.now()
         if recent is not None and recent.sha256 is not None and timedelta(0) <= at - recent.requested_at < ONCE_A:
-            yield Fetched(
-                Receipt(
-                    self.feed.id,
-                    url,
-                    at,
-                    0.0,
-                    "skipped",
-                    sha256=recent.sha256,
-                    etag=recent.etag,
-                    last_modified=recent.last_modified,
-                )
-            )
+            yield Fetched(self._spared(recent, at))
             return self.ledger.body(recent.sha256)
         came = None
         for came in self.ask(url, check=check):
@@ -191,6 +187,19 @@ class Visit:
         assert came is not None  # ask gives an answer or raises
         assert came.receipt.sha256 is not None
         return came.body if came.body is not None else self.ledger.body(came.receipt.sha256)
+
+    def _spared(self, recent: Receipt, at: datetime) -> Receipt:
+        """The receipt of a poll that was not sent: what was read within the minute stands for it."""
+        return Receipt(
+            self.feed.id,
+            recent.url,
+            at,
+            0.0,
+            "skipped",
+            sha256=recent.sha256,
+            etag=recent.etag,
+            last_modified=recent.last_modified,
+        )
 
     def files(self, urls: Sequence[str]) -> Generator[Fetched, None, list[FetchError]]:
         """Read files at addresses whose content changes; gives why some could not be read.
@@ -201,8 +210,9 @@ class Visit:
         for url in urls:
             recent = self.ledger.last_good(url)
             at = self.now()
-            if recent is not None and timedelta(0) <= at - recent.requested_at < ONCE_A:
-                yield Fetched(Receipt(self.feed.id, url, at, 0.0, "skipped", sha256=recent.sha256))
+            ours = recent is not None and recent.feed == self.feed.id
+            if recent is not None and ours and timedelta(0) <= at - recent.requested_at < ONCE_A:
+                yield Fetched(self._spared(recent, at))
                 continue
             try:
                 yield from self.ask(url)
