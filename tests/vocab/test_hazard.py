@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import doctest
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_real_classes_of_a_prefecture() -> None:
         "10m以上 ～ 20m未満",
     ]
     edges = [0, 0.3, 0.5, 1, 3, 5, 10, 20]
-    assert [depth(text) for text in said] == [Depth(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    assert [depth(text) for text in said] == [Depth(a, b) for a, b in pairwise(edges)]
 
 
 NUMBER = st.integers(min_value=0, max_value=3000).map(lambda n: n / 100)

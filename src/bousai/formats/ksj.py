@@ -102,6 +102,8 @@ def opened(file: BinaryIO, name: str = "") -> Iterator[Delivery]:
     file.seek(0)
     if not start.startswith(b"PK"):
         gml = re.search(rb"<(\w+:)?Dataset\b", start) is not None
+        if not gml:
+            _no_other_format(start)
         read = _gml if gml else _geojson
         yield Delivery([Layer(name, read(lambda: file))], {}, [], [])
         return
@@ -109,6 +111,27 @@ def opened(file: BinaryIO, name: str = "") -> Iterator[Delivery]:
         members: dict[str, _Member] = {}
         _collect(file, "", members, stack, inner=False)
         yield _sorted(members)
+
+
+def _no_other_format(start: bytes) -> None:
+    """What is neither GML nor GeoJSON, but may well be a file of a delivery."""
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(b"<?xml") and b"<html" not in text[:1024].lower():
+        raise ParseError(
+            "XML that is no Dataset of 国土数値情報 (metadata, perhaps)",
+            code="not_ksj_gml",
+            remedy="give the delivery as the publisher packed it",
+        )
+    if start.startswith(b"\x00\x00\x27\x0a"):
+        raise ParseError(
+            "a part of a Shapefile alone", code="not_shapefile", remedy="give .shp, .shx, .dbf and .prj in one ZIP"
+        )
+    if text and not text.startswith((b"{", b"<")):
+        raise ParseError(
+            "neither a ZIP archive nor GML nor GeoJSON",
+            code="not_json",
+            remedy="give the delivery as the publisher packed it",
+        )
 
 
 def read(body: bytes, prefix: str) -> Features:
