@@ -441,6 +441,31 @@ def test_lists_of_many_publishers_are_statements_of_their_own(ishikawa: bytes) -
     assert caught.value.code == "unknown_publisher"
 
 
+def test_a_row_as_utsunomiya_publishes_it() -> None:
+    """Codes without their zero, the whole address in the column of the municipality, a latitude of 369 degrees."""
+    row = {
+        "全国地方公共団体コード": "92011", "ID": "1", "名称": "【訓練】訓練小学校",
+        "所在地_全国地方公共団体コード": "92011", "所在地_都道府県": "栃木県", "所在地_市区町村": "宇都宮市訓練町1-29", "緯度": "369.56056", "経度": "139.8847",
+        "災害種別_地震": "1",
+    }  # fmt: skip
+    [item], issues = fed("bodik_evacuation_site", table([row]), "092011_evacuation_space.csv")
+    assert (item.item_id, item.muni_code, item.geometry) == ("bodik_site/092011/1", "09201", None)
+    assert codes(issues) == {"no_position": 1}
+
+
+def test_a_mark_between_yes_and_no_is_unknown_and_said_once(funabashi: bytes) -> None:
+    """△ (高松市: only the upper floors) stands in whole columns: null, and one issue for all of them."""
+    rows = rows_of(funabashi)
+    for row in rows[:40]:
+        row["災害種別_高潮"] = "△"
+    rows[50]["災害種別_津波"] = "△"
+    items, issues = fed("funabashi_evacuation_site", table(rows))
+    assert [item.props["hazards"]["storm_surge"] for item in items[:40]] == [None] * 40
+    found = [issue.cause for issue in issues if issue.code == "unknown_flag"]
+    assert len(found) == 2
+    assert "in 40 rows (line 2, line 3, line 4, …)" in found[0]
+
+
 def test_contacts_are_not_kept(ishikawa: bytes) -> None:
     canary = {
         "電話番号": "0767-99-1234",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -62,6 +62,7 @@ _FLAG = {
     "9": None, "9.0": None,
 }  # fmt: skip
 _WITH_TIME = re.compile(r"(人数|避難者数|避難人数|避難者)[_\s(【]*(.+?)(?:時点|現在)?[)】]*")
+_ALIKE = 5
 _MANY = 3  # a column of fewer cells is judged cell by cell
 _CODE = re.compile(r"\d{4,6}", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?", re.ASCII)
@@ -332,6 +333,22 @@ def flags(
                 )
             )
     return found
+
+
+def gathered(issues: list[Issue]) -> Iterator[Issue]:
+    """The same issues, but what is said of more than five rows in the same words is said once, with their number.
+
+    (△ for "only the upper floors" stands in whole columns.)
+    """
+    alike: dict[tuple[str, str], list[Issue]] = {}
+    for issue in issues:
+        alike.setdefault((issue.code, issue.cause), []).append(issue)
+    for found in alike.values():
+        if len(found) > _ALIKE:
+            where = ", ".join(issue.position for issue in found[:3])
+            yield replace(found[0], cause=f"{found[0].cause}, in {len(found)} rows ({where}, …)")
+        else:
+            yield from found
 
 
 def number(sheet: Sheet, meaning: Meaning, row: int, issues: list[Issue]) -> float | None:

@@ -115,7 +115,7 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
                 sheet.header["capacity"],
             )
         )
-    yield from issues
+    yield from municipal_list.gathered(issues)
 
 
 def _publishers(sheet: Sheet, rows: list[int], options: Options) -> Iterator[tuple[str, str, list[int]]]:
