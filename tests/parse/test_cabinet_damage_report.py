@@ -598,6 +598,27 @@ def edited(*changes: tuple[str, str]) -> bytes:
         (edited(("約4,000     約2,500 ", "約4,000     約2,50 ")), "unknown_cell"),
         (edited(("約 1,100 戸", "約 1,10 戸")), "unknown_cell"),
         (edited(("訓練市２人、", "訓練市2,0人、")), "unknown_cell"),
+        (
+            edited(("【静岡県】\n  くんれんし", "\n\n くん\n くん\n くん\n くん\n くん\n くん\n  くんれんし")),
+            "unknown_table",
+        ),
+        (edited(("【静岡県】\n  くんれんし", "【訓練県】\n  くんれんし")), "unknown_table"),
+        (
+            edited(("  合計             約 4,200     約 2,500", "  約      \n 合計\n    4,200     2,500")),
+            "unknown_table",
+        ),
+        (edited(("静岡県 約 1,500 戸", "")), "unknown_table"),
+        (edited(("・訓練町 約 400 戸", "・訓練市 約 400 戸")), "unknown_table"),
+        (edited(("市 町 村         世帯", "市 町 村         世帯数計")), "unknown_table"),
+        (
+            edited(
+                ("都道府県               開設自治体数", "市町村               開設自治体数"),
+                ("        静岡県           ", "        訓練市      "),
+                ("        愛知県              ", "        訓練町       "),
+                ("        合 計                         6", "        訓練村                         6"),
+            ),
+            "unknown_table",
+        ),
         (edited(("合 計     4", "小 計     4")), "unknown_table"),
         (edited(("県・市町村             断水戸数（戸）", "県・市町村             断水戸数（戸）  新規")), "none"),
         (
@@ -628,6 +649,81 @@ def test_a_document_that_cannot_be_read_as_a_whole_is_refused(body: bytes, code:
         parsed(body)
     assert caught.value.code == code
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "severity", "scope"),
+    [
+        # (what is written otherwise, issue, its severity, statement that is then missing; "" for none)
+        (("（消防庁情報：９月１日 13:30 現在）", ""), "no_time", "info", ""),
+        (("（国土交通省情報：９月１日 13:00 現在）", "（国土交通省情報：９月１日 18:00 現在）"), "later_than_report", "info", ""),  # noqa: E501
+        (("訓練町１人、", "訓練町１人【】、"), "unread_line", "warning", ""),
+        (("調査中死者１人", "調査中死者"), "unread_line", "warning", ""),
+        (("訓練市２人、訓練町１人", "訓練市２人、訓練市１人"), "unread_line", "warning", ""),
+        (("避難所数：31 か所 避難者数：1,204 人（最大 40 か所 2,010 人）", ""), None, "", ""),
+        (("・E999 訓練道（", "・E999 訓練道 "), "unread_line", "warning", ""),
+        ((" 静岡県 ２区間", " 静岡県など ２区間"), "unread_line", "warning", ""),
+        ((" ア 被災による通行止め：１路線３区間\n", ""), "unread_line", "warning", ""),
+        (("○９月１日 08:30 令和８年訓練地震非常災害対策本部設置", "○令和８年訓練地震非常災害対策本部設置"), "unread_line", "warning",  # noqa: E501
+         "hq/government/central"),
+        (("管内                      ・訓練町", "東訓練電力                      ・訓練町"), "ambiguous_total", "warning", ""),  # noqa: E501
+        (("管内                      ・訓練町", "９件                       ・訓練町"), "unread_line", "warning", ""),
+        (("E999 訓練道（訓練東 IC～訓練西 IC）", "E999 訓練道（訓練東 IC～訓練西 IC）（訓）"), "total_differs", "warning", ""),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_what_is_written_otherwise_is_said(
+    change: tuple[str, str], code: str | None, severity: str, scope: str
+) -> None:
+    usual, known = parsed(SAMPLE.read_bytes())
+    bulletins, issues = parsed(edited(change))
+    new = Counter((i.code, i.severity) for i in issues) - Counter((i.code, i.severity) for i in known)
+    assert (new[code, severity] > 0) if code else not new  # type: ignore[index]
+    assert {s.partition("/")[2].partition("/")[2] for s in usual.keys() - bulletins.keys()} == ({scope} - {""})
+    if code in ("unread_line", "ambiguous_total") and not scope:
+        assert any(not bulletin.complete for bulletin in bulletins.values())
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "instead", "code", "scope"),
+    [
+        ("県・市町村    ", "②電力", "  被害なし（訓練）\n", "table_not_in_text", "water"),
+        ("県・市町村    ", "②電力", "甲   1  2  3\n乙   4  5  6\n丙   7  8  9\n", "unread", "water"),
+        ("ア 停電状況", "イ 電力需給", "  調査中（訓練）\n", "table_not_in_text", "power"),
+        ("ア 被災による通行止め：１路線", "(４)孤立集落", "被害なし（訓練）\n", "table_not_in_text", "road"),
+        ("ア 被災による通行止め：１路線", "(４)孤立集落", "甲  1  2\n乙  4  5\n丙  7  8\n", "unread", "road"),
+        ("（１）避難所・避難者数", "４ その他", "（１）避難所・避難者数\n  集計中（訓練）\n", "table_not_in_text", "shelter"),  # noqa: E501
+        (" 【静岡県】９月１日 08 時", "                                     3 / 3", "", "table_not_in_text", "hq/prefecture"),  # noqa: E501
+        ("  ○９月１日 08:30", "(２)現地", "", None, "hq/government/central"),
+        ("都道府県   死者", "（２）避難指示", "  集計中（訓練）\n", "table_not_in_text", "damage"),
+    ],
+)  # fmt: skip
+def test_a_section_without_its_table_makes_no_statement(
+    start: str, end: str, instead: str, code: str | None, scope: str
+) -> None:
+    """An empty statement would end what still holds."""
+    text = SAMPLE.read_text(encoding="utf-8")
+    if scope == "damage":
+        start = text[text.index("人 的 被 害") - 25 :][:40]
+    a = text.index(start)
+    b = text.index(end, a)
+    usual, known = parsed(text.encode())
+    bulletins, issues = parsed((text[:a] + instead + text[b:]).encode())
+    new = Counter(i.code for i in issues) - Counter(i.code for i in known)
+    assert new == (Counter([code]) if code else Counter())
+    gone = {key.removeprefix("cao/令和8年訓練地震/") for key in usual.keys() - bulletins.keys()}
+    assert scope in gone
+    assert gone <= {scope, "deaths", "water/list"}
+
+
+def test_a_table_that_stands_twice_and_differs() -> None:
+    text = SAMPLE.read_text(encoding="utf-8")
+    water = text[text.index(" ①水道") : text.index("②電力")]
+    again = "(６)水道（国土交通省情報：９月１日 12:00 現在）\n" + water.partition("\n")[2]
+    same = text.replace("５ 政府の主な対応", again + "５ 政府の主な対応")
+    other = text.replace("５ 政府の主な対応", again.replace("2,500 ", "2,400 ", 1) + "５ 政府の主な対応")
+    assert "said_twice" not in {issue.code for issue in parsed(same.encode())[1]}
+    [twice] = [issue for issue in parsed(other.encode())[1] if issue.code == "said_twice"]
+    assert "訓練市" in twice.cause
 
 
 def test_wrong_sums_of_the_source_are_kept_and_said() -> None:

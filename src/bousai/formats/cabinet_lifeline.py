@@ -246,7 +246,9 @@ def power(lines: Sequence[Line]) -> PowerTable | None:
         rest = _NAMED_OUT.sub(lambda match: " " * len(match[0]), line.text)
         for match in _ALONE_OUT.finditer(rest):
             (found.now if match.start() < inner else found.most).append(_houses(match[0], line))
-        left = re.sub(r"[(（].*|.*[)）]|管内|時点?|点|・|\s", "", _ALONE_OUT.sub("", _UTILITY.sub("", rest)))
+        left = re.sub(
+            r"[(（][^)）]*[)）]?|^[^(（]*[)）]|管内|時点?|点|・|\s", "", _ALONE_OUT.sub("", _UTILITY.sub("", rest))
+        )
         if re.search(r"\d", left):
             found.odd.append(line)
     if not found.places and not found.now:

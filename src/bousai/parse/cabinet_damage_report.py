@@ -3,7 +3,7 @@
 Source: www.bousai.go.jp/updates/, one PDF a report, once or twice a day; read from the PDF, or from its text as
 ``pdftotext -layout`` gives it. A report is a whole statement as at the time on its first page; every section is
 another ministry's and carries its own 「…現在」 (`as_of`; 停電 says 時点). Each table that is read is one complete
-statement; ids and scopes begin with ``cao/<name of the disaster>``.
+statement (unless a line of it had to be held back); ids and scopes begin with ``cao/<name of the disaster>``.
 
 | section | kind | scope ``cao/<disaster>/…`` | one item is |
 |---|---|---|---|
@@ -81,6 +81,7 @@ from bousai.vocab.damage import damage_item, damage_items
 
 VERSION = "1"
 _ISSUER = "内閣府"
+_HELD_BACK = frozenset({"unread_line", "ambiguous_total"})
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +111,11 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     for section in report.sections:
         reader = _READERS.get(section.title)
         if reader is not None:
+            before = len(issues)
             found = reader(section, report, issues)
+            if any(issue.code in _HELD_BACK for issue in issues[before:]):
+                # What was held back has not ended: the statement speaks only of what it lists.
+                found = [replace(bulletin, complete=False) for bulletin in found]
             if found and section.title not in _UNTIMED:
                 issues += _time_issues(section, report)
             said += found
@@ -394,6 +399,7 @@ def _column(label: str, last: int) -> str | None:
     return name if name in _ORDER else None
 
 
+_NOBODY_ELSE = re.compile(r"[、,]?(?:[\w・]+[市町村区]|[\w・()]*(?:死者|死亡|不明|調査|確認)[\w・()]*)")
 _DEAD_IN = re.compile(r"([^\d、,]+?)(\d[\d,]*)人")
 
 
@@ -420,9 +426,8 @@ def _deaths(
         text = left + text
         consumed = 0
         for part in _DEAD_IN.finditer(text):
-            between = text[consumed : part.start()].strip("、,")
             consumed = part.end()
-            if pref is None or between:
+            if pref is None or not _NOBODY_ELSE.fullmatch(part[1]):
                 issues.append(_unread_line("≪死者の内訳≫", line))
                 continue
             dead_here = read_number(part[2], line)
@@ -849,7 +854,7 @@ _ROADS = {
     "補助国道": "national",
     "都道府県道": "prefectural",
 }
-_CAUSE = re.compile(r"(?:[ア-ン][\s　]*|\[)?(?P<cause>\S*による)通行止め:(?P<what>なし|[^\]]+)\]?")
+_CAUSE = re.compile(r"(?:[ア-ン][\s　]*|\[)?(?P<cause>\S*?)(?:による)?通行止め:(?P<what>なし|[^\]]+)\]?")
 _STRETCH = re.compile(
     r"・(?P<road>[^()]+?)\((?P<place>[^()]+)\)(?::?(?P<number>\d+)区間)?(?::?(?P<cause>[^:(※]+))?(?P<rest>[:(].*)?"
 )
@@ -867,39 +872,12 @@ class _Road:
 
 def _road(section: Section, report: Report, issues: list[Issue]) -> list[Bulletin]:
     """通行止め by kind of road, one line a stretch; 都道府県道 only as numbers of stretches by prefecture."""
-    roads: list[_Road] = []
-    counted: list[tuple[str, Line, int]] = []
-    kind: str | None = None
-    cause = ""
-    seen = False
-    for line in section.lines:
-        text = compact(line.text)
-        if not text:
-            continue
-        if circled := CIRCLED.fullmatch(line.text):
-            title = compact(circled[1])
-            kind = next((value for begins, value in _ROADS.items() if title.startswith(begins)), None)
-            cause = ""
-        elif kind is None:
-            continue  # what comes after the kinds of roads: traffic management in prose
-        elif match := _CAUSE.fullmatch(text):
-            seen, cause = True, match["cause"]
-            if match["what"] != "なし":
-                counted.append((match["what"], line, len(roads)))
-        elif not cause:
-            issues.append(_unread_line("道路", line))
-        elif text[0] == "・" or (kind == "prefectural" and _IN_PREFECTURE.match(text)):
-            roads.append(_Road(kind, text, line, cause))
-        elif roads and text[0] == "※":
-            roads[-1].remarks.append(text)
-        elif roads and roads[-1].remarks:
-            roads[-1].remarks[-1] += f" {text}"
-        elif roads:
-            roads[-1].text += text
-        else:
-            issues.append(_unread_line("道路", line))
-    if not seen:
-        raise unknown_table("no 「…による通行止め」 in the section 道路", section.lines[:6], section.head)
+    roads, counted, odd = _road_lines(section.lines)
+    if counted is None:
+        unread = layout_table.looks_like_table(section.lines)
+        issues.append(_unread(section) if unread else _no_table(section, "no 「…による通行止め：…」"))
+        return []
+    issues += [_unread_line("道路", line) for line in odd]
     items: dict[str, Item] = {}
     sizes: list[int | None] = []
     for road in roads:
@@ -917,6 +895,46 @@ def _road(section: Section, report: Report, issues: list[Issue]) -> list[Bulleti
         last = counted[index + 1][2] if index + 1 < len(counted) else len(roads)
         issues += _counted(what, line, roads[first:last], sizes[first:last])
     return [_bulletin(report, "road_restriction", "road", list(items.values()))]
+
+
+def _road_lines(lines: Sequence[Line]) -> tuple[list[_Road], list[tuple[str, Line, int]] | None, list[Line]]:
+    """The stretches, the 「２路線９区間」 above them (with how many stretches stand before it), and odd lines.
+
+    None in the place of the second where no kind of closure is named at all.
+    """
+    roads: list[_Road] = []
+    counted: list[tuple[str, Line, int]] = []
+    odd: list[Line] = []
+    kind: str | None = None
+    cause: str | None = None
+    first = 0  # of the roads below the last heading
+    seen = False
+    for line in lines:
+        text = compact(line.text)
+        if not text:
+            continue
+        last = roads[-1] if len(roads) > first else None
+        if circled := CIRCLED.fullmatch(line.text):
+            title = compact(circled[1])
+            kind = next((value for begins, value in _ROADS.items() if title.startswith(begins)), None)
+            cause, first = None, len(roads)
+        elif kind is None:
+            continue  # what comes after the kinds of roads: traffic management in prose
+        elif match := _CAUSE.fullmatch(text):
+            seen, cause, first = True, match["cause"], len(roads)
+            if match["what"] != "なし":
+                counted.append((match["what"], line, first))
+        elif cause is not None and (text[0] == "・" or (kind == "prefectural" and _IN_PREFECTURE.match(text))):
+            roads.append(_Road(kind, text, line, cause))
+        elif last is not None and text[0] == "※":
+            last.remarks.append(text)
+        elif last is not None and last.remarks:
+            last.remarks[-1] += f" {text}"
+        elif last is not None and (text[0] in ":(" or last.text.count("(") > last.text.count(")")):
+            last.text += text
+        else:
+            odd.append(line)
+    return roads, counted if seen else None, odd
 
 
 def _counted(what: str, line: Line, roads: Sequence[_Road], sizes: Sequence[int | None]) -> Iterator[Issue]:
@@ -968,7 +986,7 @@ def _road_item(road: _Road, report: Report, section: Section, issues: list[Issue
             "restriction_text": "通行止め",
             "start_point": start,
             "end_point": end,
-            "cause": f"{road.cause.removesuffix('による')}: {cause}" if cause else road.cause.removesuffix("による"),
+            "cause": ": ".join(filter(None, (road.cause, cause))) or None,
             "detail": "; ".join(filter(None, detail)) or None,
             "manager": None,
             "area_name": area,
