@@ -445,8 +445,8 @@ def test_a_row_as_utsunomiya_publishes_it() -> None:
     """Codes without their zero, the whole address in the column of the municipality, a latitude of 369 degrees."""
     row = {
         "全国地方公共団体コード": "92011", "ID": "1", "名称": "【訓練】訓練小学校",
-        "所在地_全国地方公共団体コード": "92011", "所在地_都道府県": "栃木県", "所在地_市区町村": "宇都宮市訓練町1-29", "緯度": "369.56056", "経度": "139.8847",
-        "災害種別_地震": "1",
+        "所在地_全国地方公共団体コード": "92011", "所在地_都道府県": "栃木県",
+        "所在地_市区町村": "宇都宮市訓練町1-29", "緯度": "369.56056", "経度": "139.8847", "災害種別_地震": "1",
     }  # fmt: skip
     [item], issues = fed("bodik_evacuation_site", table([row]), "092011_evacuation_space.csv")
     assert (item.item_id, item.muni_code, item.geometry) == ("bodik_site/092011/1", "09201", None)

@@ -297,6 +297,21 @@ def test_names_of_files_that_are_not_as_the_feed_expects(series: list[Path]) -> 
         assert caught.value.code == "unexpected_name"
 
 
+@pytest.mark.parametrize("taint", ["exercise", "test"])
+def test_what_comes_through_the_door_of_an_exercise_is_never_actual(tmp_path: Path, taint: Any) -> None:
+    """No status stands in these lists: the door says it, for every feed and sample."""
+    own = settings.load({"BOUSAI_DATA": str(tmp_path / "var")})
+    pipeline.prepare(own)
+    stored = 0
+    for feed in FEEDS.values():
+        if feed.parser in ("municipal_site", "shelter_status_list", "shelter_portal"):
+            files = [(path.name, path.read_bytes()) for path in goldens.samples(feed.id)]
+            stored += sum(one.outcome == "stored" for one in pipeline.ingest_files(feed.id, files, own, taint=taint))
+    assert stored >= 12
+    for layer in ("municipal_site", "shelter_status"):
+        assert json.loads(b"".join(pipeline.layer_geojson(layer, own)))["features"] == []
+
+
 # ── what others have collected of the Kumamoto earthquake of 2026 ────────────────────────────────────────────────
 
 

@@ -16,7 +16,7 @@ from bousai.errors import ParseError
 from bousai.formats import csv_table, geojson, refusal, spreadsheet
 
 _HEADER_WITHIN = 30
-_MAGIC = (b"PK", b"\xd0\xcf\x11\xe0")  # XLSX and ODS, XLS
+_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX and ODS, XLS
 
 IsHeader = Callable[[Sequence[str]], bool]
 
