@@ -361,7 +361,7 @@ def infos(body: Node, issues: list[Issue]) -> Infos:
             for item in info.all("Item"):
                 _item(item, section, at, {}, found, issues)
         for series in group.all("TimeSeriesInfo"):
-            periods = _periods(series, issues)
+            periods = time_periods(series, issues)
             ends += [end for one in periods.values() if (end := one.end())]
             for item in series.all("Item"):
                 _item(item, section, None, periods, found, issues)
@@ -370,7 +370,8 @@ def infos(body: Node, issues: list[Issue]) -> Infos:
     return found
 
 
-def _periods(series: Node, issues: list[Issue]) -> dict[str, Period]:
+def time_periods(series: Node, issues: list[Issue]) -> dict[str, Period]:
+    """The TimeDefines of one TimeSeriesInfo by timeId, which means something else in the next."""
     found = {}
     for group in series.all("TimeDefines"):
         for define in group.all("TimeDefine"):
@@ -445,6 +446,11 @@ def _context(node: Node, outer: _Context, periods: dict[str, Period], issues: li
         sentence=" ".join(sentences) or outer.sentence,
         remark=node.text("Remark") or outer.remark,
     )
+
+
+def quantities(part: Node, where: Where, periods: dict[str, Period], issues: list[Issue]) -> Iterator[Quantity]:
+    """Every number and direction of one ``…Part`` of a Property."""
+    return _quantities(part, where, periods, _Context(), issues)
 
 
 def _quantities(
