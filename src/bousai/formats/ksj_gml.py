@@ -61,30 +61,19 @@ def _blocks(name: str, file: shapefile.Source, header: Header, scratch: _Scratch
     number = 0
     for element in _top(name, file):
         kind = _local(element)
-        if kind == "Curve":
-            scratch.curves[_id(element)] = _curve(element, scratch)
-        elif kind == "OrientableCurve":
-            scratch.reversed[_id(element)] = (_base(element), element.get("orientation") == "-")
-        elif kind in ("Surface", "Polygon"):
-            scratch.surfaces[_id(element)] = _surface(element, scratch)
-        elif kind in ("MultiSurface", "MultiCurve"):
-            scratch.groups[_id(element)] = [_reference(one) for one in element.iter() if one.get(_HREF)]
-        elif kind == "Point":
-            scratch.points[_id(element)] = _point(element)
-        elif kind == "boundedBy":
-            header.system = next((one.get("srsName") for one in element.iter() if one.get("srsName")), None)
-        elif _is_gml(element):
-            continue  # description, name, metaDataProperty: words for people
-        else:
-            attributes, place = _feature(element, scratch)
-            if place is not None and not scratch.knows(place):
-                later.append((kind, attributes, place))
-                continue
-            if block.full or block.element not in ("", kind):
-                yield block.done()
-                block = _Building(number, kind)
-            block.add(kind, attributes, None if place is None else scratch.wkb(place))
-            number += 1
+        if _is_gml(element):
+            _keep(kind, element, scratch, header)
+            continue
+        attributes, place = _feature(element, scratch)
+        wkb = None if place is None else scratch.wkb(place)
+        if wkb is None and place is not None:
+            later.append((kind, attributes, place))
+            continue
+        if block.full or block.element not in ("", kind):
+            yield block.done()
+            block = _Building(number, kind)
+        block.add(kind, attributes, wkb)
+        number += 1
     if number:
         yield block.done()
     for kind, attributes, place in later:  # it came before its geometry, or that is missing
@@ -94,6 +83,22 @@ def _blocks(name: str, file: shapefile.Source, header: Header, scratch: _Scratch
         yield block.done()
     if not number:
         raise ParseError(f"{name[:80]!r} has no feature", code="not_ksj_gml", remedy=refusal.AGAIN)
+
+
+def _keep(kind: str, element: etree._Element, scratch: _Scratch, header: Header) -> None:
+    """What features refer to. Everything else of GML (description, name, metaDataProperty) is words for people."""
+    if kind == "Curve":
+        scratch.curves[_id(element)] = _curve(element, scratch)
+    elif kind == "OrientableCurve":
+        scratch.reversed[_id(element)] = (_base(element), element.get("orientation") == "-")
+    elif kind in ("Surface", "Polygon"):
+        scratch.surfaces[_id(element)] = _surface(element, scratch)
+    elif kind in ("MultiSurface", "MultiCurve"):
+        scratch.groups[_id(element)] = [_reference(one) for one in element.iter() if one.get(_HREF)]
+    elif kind == "Point":
+        scratch.points[_id(element)] = _point(element)
+    elif kind == "boundedBy":
+        header.system = next((one.get("srsName") for one in element.iter() if one.get("srsName")), None)
 
 
 def _top(name: str, file: shapefile.Source) -> Iterator[etree._Element]:
@@ -200,12 +205,6 @@ class _Scratch:
         place = (self.size, len(raw))
         self.size += len(raw)
         return place
-
-    def knows(self, name: str) -> bool:
-        return any(self._named(name, known) is not None for known in self._all())
-
-    def _all(self) -> tuple[dict[str, Any], ...]:
-        return self.surfaces, self.curves, self.points, self.groups, self.reversed
 
     @staticmethod
     def _named(name: str, known: dict[str, Any]) -> str | None:

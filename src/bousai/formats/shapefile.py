@@ -8,6 +8,7 @@ in the middle of a letter, rings that turn the wrong way or do not close. Z and 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import shapely
 from bousai.errors import ParseError
 from bousai.formats import refusal
 
+_NO_CHARACTER = re.compile("[\x80\uf8f0-\uf8f3]")  # what Python's cp932 makes of bytes that are in no code table
 _BLOCK = 4 * 1024**2
 _ROWS = 5000
 _POINTS, _LINES, _AREAS, _CLOUDS = (1, 11, 21), (3, 13, 23), (5, 15, 25), (8, 18, 28)
@@ -186,11 +188,9 @@ def _encoding(name: str, table: _Table, file: Source) -> str:
 
 def _fits(texts: list[bytes], encoding: str) -> bool:
     try:
-        for text in texts:
-            _decoded(text, encoding, full=True)
+        return not any(_NO_CHARACTER.search(_decoded(text, encoding, full=True)) for text in texts)
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _decoded(raw: bytes, encoding: str, *, full: bool) -> str:
