@@ -97,9 +97,9 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
 def _json(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     document = json_rows.load(body)
     records = document.get("items") if isinstance(document, dict) else None
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+    if not isinstance(records, list) or not all(map(_is_flat, records)):
         raise ParseError(
-            "the JSON has no list of shelters called items",
+            "the JSON has no list of shelters called items, each with plain members",
             code="not_portal_list",
             remedy="see whether the portal changed its data",
         )
@@ -151,6 +151,10 @@ def _json(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     yield _bulletin("shelter_status", "status", states, None, whole, options)
     yield _bulletin("municipal_site", "site", sites, None, whole, options)
     yield from issues
+
+
+def _is_flat(record: Any) -> bool:
+    return isinstance(record, dict) and not any(isinstance(value, (dict, list)) for value in record.values())
 
 
 def _bulletin(
