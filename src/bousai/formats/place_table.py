@@ -119,7 +119,10 @@ MARK = re.compile(r"\(?※\d*\)?")
 _COLOURS = re.compile(r"着色|網掛|網かけ|色付|赤字|下線")
 _HALF_TITLE = re.compile("による|に伴う|に係る|に関する|における|状況")
 _OFFICERS = re.compile(r"電話|内線|担当|℡|TEL|FAX|ファクス|E-?mail|@", re.IGNORECASE)
-_FURNITURE = re.compile(r"[-]?\d{1,3}(?:/\d{1,3})?[-]?|資料[\d-]*|別紙[\d-]*")
+# Page numbers, numbers of papers, the office that issues (the feed names it), units (the headings name them).
+_FURNITURE = re.compile(
+    r"-?\d{1,3}(?:/\d{1,3})?-?|(?:資料|別紙)[\d-]*|\(?[^\d、。(]{2,16}(?:室|課|係|班|本部)\)?|\(?単位[:は][^\d。]{1,20}\)?"
+)
 _NUMBER = re.compile(r"\(?(第\d+報)\)?")
 DRILL = re.compile(
     r"[【\[<《≪][^【】\[\]()<>《》≪≫]{0,10}?(?P<mark>訓練|試験|テスト)[^【】\[\]()<>《》≪≫]{0,10}[】\]>》≫]"
@@ -177,10 +180,15 @@ def _of_pages(pages: Sequence[pdf_page.Page], text: str, pref: str) -> Paper:
             loose.append((line[0].top, text))
         for grid in page.tables:
             top_edge = grid.box[1]
-            title, notes = _beside([text for top, text in loose if top < top_edge], page.number, pref, paper)
+            above = [text for top, text in loose if top < top_edge]
             loose = [(top, text) for top, text in loose if top >= top_edge]
-            _add_grid(grid, page.number, title, pref, paper.tables)
-            paper.tables[-1].notes += notes
+            rows, lines = _without_lines(grid.rows)
+            title, notes = _beside([*above, *lines], page.number, pref, paper)
+            if rows:
+                _add_grid(rows, page.number, title, pref, paper.tables)
+                paper.tables[-1].notes += notes
+            else:  # a frame around a title or a note
+                loose = [(top_edge, text) for text in (*above, *lines)] + loose
         title, notes = _beside([text for _, text in loose], page.number, pref, paper)
         if title is not None or (notes and not paper.tables):
             raise _unknown_table(f"nothing below the title {(title or notes[0])[:80]!r}", page.number)
@@ -189,27 +197,36 @@ def _of_pages(pages: Sequence[pdf_page.Page], text: str, pref: str) -> Paper:
     return paper
 
 
-def _add_grid(grid: pdf_page.Table, page: int, title: str | None, pref: str, tables: list[Table]) -> None:
+def _without_lines(rows: Sequence[list[str | None]]) -> tuple[list[list[str | None]], list[str]]:
+    """The rows of a grid, and the texts of those that are one cell from left to right: a title, notes."""
+    lines = [row[0] for row in rows if row[0] and all(cell is None for cell in row[1:])]
+    kept = [row for row in rows if not (row[0] and all(cell is None for cell in row[1:]))]
+    return kept, [text for line in lines for text in line.split("\n")]
+
+
+def _add_grid(
+    rows: Sequence[Sequence[str | None]], page: int, title: str | None, pref: str, tables: list[Table]
+) -> None:
     """A new table, or more rows of the last one."""
-    labels = [row[0] or "" for row in grid.rows]
+    labels = [row[0] or "" for row in rows]
     first = next((i for i, label in enumerate(labels) if _begins(label, pref)), None)
     last = tables[-1] if tables and title is None else None
-    width = len(grid.rows[0]) - 1
+    width = len(rows[0]) - 1
     if first is None or not any(named(label, pref).code for label in labels):
         # The last rows of a table may stand apart from it: 該当市町村数.
         if last is None or len(last.head) != width or first is None:
-            raise _unknown_table(f"a table without municipalities: {_shown(grid.rows[0])}", page)
+            raise _unknown_table(f"a table without municipalities: {_shown(rows[0])}", page)
         first, table = 0, last
     else:
-        head = [_path(grid.rows[:first], column) for column in range(1, width + 1)]
+        head = [_path(rows[:first], column) for column in range(1, width + 1)]
         if last is not None and len(last.head) == width and (first == 0 or head == last.head):
             table = last
         elif first == 0:
-            raise _unknown_table(f"a table without headings: {_shown(grid.rows[0])}", page)
+            raise _unknown_table(f"a table without headings: {_shown(rows[0])}", page)
         else:
             table = Table(page, title, head)
             tables.append(table)
-    for row in grid.rows[first:]:
+    for row in rows[first:]:
         cells = [cell for cell in row[1:] if cell is not None]
         if not any((row[0] or "", *cells)):
             continue
@@ -251,6 +268,7 @@ TOTALS = frozenset({"合計", "計", "総計", "県計", "県合計", "県全体
 AFFECTED = frozenset({"該当市町村数", "該当市町村", "被害市町村数"})
 LAST_ROWS = TOTALS | AFFECTED
 """Labels of sums, and of the number of municipalities that have any."""
+_NEIGHBOURS = 4  # rows by which the columns of a row with empty cells are found
 _TOGETHER = 2  # characters between the right edges of numbers of one column
 _CLEAR = 2.0  # characters by which one way to read headings must be better than any other
 
@@ -280,7 +298,7 @@ def _add_block(block: Sequence[Line], pref: str, known: Known, paper: Paper) -> 
     first = next((i for i, line in enumerate(below) if _begins(line.text.split()[0], pref)), None)
     if first is None or not any(named(line.text.split()[0], pref).code for line in below):
         raise _unknown_table(f"no municipality below the title {(title or '')[:80]!r}", block[at].page)
-    head = [line for line in below[:first] if not _NOTE.match(line.text)]
+    head = [line for line in below[:first] if not (_NOTE.match(line.text) or _furniture(line.text, pref))]
     for line in below[:first]:
         notes += _apart(line.text)[1]
     headings = _headings([layout_table.words(line.text) for line in head], block[at].page, known)
@@ -374,15 +392,11 @@ def _add_rows(table: Table, lines: Sequence[Line], pref: str, paper: Paper) -> N
     noted = "".join(table.head[-1]) in NOTES
     # Words of a remark may be as many as the cells that are empty: then only places count.
     by_place = noted and not all(_is_full(row, width, noted) for row in rows if row.words)
-    edges: dict[int, list[_Edge]] = {}  # by page: another one may be set wider
     for row in rows:
-        page = row.line.page
         cells = [word.text for word in row.words]
         if cells and (by_place or not _is_full(row, width, noted)):
-            if page not in edges:
-                edges[page] = _edges([other for other in rows if other.line.page == page], width, noted, page)
-            cells = _in_columns(row, edges[page], noted)
-        table.rows.append(Row(page, row.label, cells or [""] * width))
+            cells = _in_columns(row, _edges(row, rows, width, noted), noted)
+        table.rows.append(Row(row.line.page, row.label, cells or [""] * width))
 
 
 def _is_full(row: _Cells, width: int, noted: bool) -> bool:
@@ -406,17 +420,26 @@ def _wide(text: str) -> int:
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _edges(rows: Sequence[_Cells], width: int, noted: bool, page: int) -> list[_Edge]:
-    """Where the words of each column end, by rows that have no empty cell and, as dashes stand elsewhere, no dash.
+def _edges(row: _Cells, rows: Sequence[_Cells], width: int, noted: bool) -> list[_Edge]:
+    """Where the words of each column end, by the nearest rows that have no empty cell and no dash.
 
-    A last column of words (`noted`) has no such place; where it is empty in every row, the others tell theirs.
+    Dashes stand elsewhere in their cells. Columns wander from line to line, so only neighbours count, and none of
+    another page. A last column of words (`noted`) has no such place; where it is empty in every row, the others tell
+    theirs.
     """
-    steady = [row for row in rows if row.words and not any(_is_dash(word.text) for word in row.words)]
-    told = [row.words for row in steady if _is_full(row, width, noted)]
-    if noted and not told:
-        told = [row.words for row in steady if len(row.words) == width - 1 and all(map(_is_count, row.words))]
-    if not told:
+    page = row.line.page
+    steady = [
+        other
+        for other in rows
+        if other.words and other.line.page == page and not any(_is_dash(word.text) for word in other.words)
+    ]
+    full = [other for other in steady if _is_full(other, width, noted)]
+    if noted and not full:
+        full = [other for other in steady if len(other.words) == width - 1 and all(map(_is_count, other.words))]
+    if not full:
         raise _ambiguous("every row has an empty cell or a dash, nothing tells where the columns are", page)
+    full.sort(key=lambda other: abs(other.line.number - row.line.number))
+    told = [other.words for other in full[:_NEIGHBOURS]]
     edges = []
     for column in range(width - noted):
         words = [row[column] for row in told]

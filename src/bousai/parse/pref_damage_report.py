@@ -133,6 +133,7 @@ _GROUPS: dict[str, tuple[str, Mapping[str, str]]] = {
     **dict.fromkeys(("避難状況", "避難の状況", "避難者等", "避難"), ("evacuation", _EVACUATION)),
     **dict.fromkeys(("人的被害", "人的被害の状況"), ("human", _HUMAN)),
     "負傷者": ("human", dict.fromkeys(_SUMS, "injured")),
+    **dict.fromkeys(("死者", "死亡"), ("human", dict.fromkeys(_SUMS, "dead"))),
     **dict.fromkeys(
         ("住家被害", "住家", "建物被害", "住家被害の状況"), ("house", dict.fromkeys(_SUMS, "house_damaged"))
     ),
@@ -384,7 +385,7 @@ def _take(table: Table, report: _Report, said: dict[tuple[str, str | None], _Sta
         if plain in seen:
             raise unknown_row(f"{plain} twice", row.page)
         seen.add(plain)
-        cells = _read(row, columns, level)
+        cells = _read(row, columns, level, pref)
         if isinstance(cells, Issue):
             issues.append(cells)
             for key in kinds:
@@ -399,11 +400,25 @@ def _take(table: Table, report: _Report, said: dict[tuple[str, str | None], _Sta
                 for column, cell in zip(columns, cells, strict=True)
                 if (column.kind, column.utility) == key
             }
-            _enter(said[key], level, row, ours, [*map(str, own), *marks.get(row.label, []), *notes], report, key[0])
+            about = [note for note in notes if _is_about(note, key[0])]
+            _enter(said[key], level, row, ours, [*map(str, own), *marks.get(row.label, []), *about], report, key[0])
     for (kind, utility), statement in ((key, said[key]) for key in kinds):
         units = {c.unit for c in columns if (c.kind, c.utility, c.name) == (kind, utility, "affected")}
         statement.unit = next(iter(units), statement.unit)
     issues += _differences(table, columns, read)
+
+
+_ABOUT = {
+    "damage_count": re.compile("人的被害|住家|死亡|死者|負傷|安否|行方不明"),
+    "evacuation_summary": re.compile("避難"),
+    "lifeline_outage": re.compile("停電|断水|給水|ガス"),
+    "damage_certificate": re.compile("[罹り]災証明|認定調査"),
+}
+
+
+def _is_about(note: str, kind: str) -> bool:
+    """Whether a note of the whole table is of this kind: it names it, or none at all."""
+    return bool(_ABOUT[kind].search(note)) or not any(words.search(note) for words in _ABOUT.values())
 
 
 def _marked(table: Table) -> tuple[dict[str, list[str]], list[str]]:
@@ -420,15 +435,20 @@ def _marked(table: Table) -> tuple[dict[str, list[str]], list[str]]:
     return marks, general
 
 
-def _read(row: Row, columns: Sequence[_Column], level: Level) -> list[Cell] | Issue:
+def _names_more(label: str, pref: str) -> bool:
+    """Whether a label is a municipality and something else (熊本市北部)."""
+    return any(named(label[:end], pref).code for end in range(2, len(label)))
+
+
+def _read(row: Row, columns: Sequence[_Column], level: Level, pref: str) -> list[Cell] | Issue:
     """The cells of a row, or why it is held back. Raises `ParseError` for one that may be a sum of others."""
     plain = _plain_label(row.label)
     if level == "extra" and plain.endswith("計"):
         raise unknown_row(f"{plain} seems to be a subtotal", row.page)
-    if level == "extra" and re.search("[市区町村]$", plain):
+    if level == "extra" and (re.search("[市区町村]$", plain) or _names_more(plain, pref)):
         return Issue(
             "unknown_municipality",
-            f"no municipality of the prefecture is called {plain[:40]!r}; the row is held back",
+            f"{plain[:40]!r} is no municipality of the prefecture, nor a row beside them; the row is held back",
             "see the report; correct the option pref of the feed, or the list of municipalities",
             "warning",
             row.position,
