@@ -2,7 +2,7 @@
 
 Sources: 気象庁防災情報XMLフォーマット, 別表5 of 気象警報・注意報（Ｒ０６）; notes on 警報級の可能性, 階級値. Tables:
 data/jma_significancy.csv, jma_possibility.csv. The codes are those of VPWP50 and VPWW55–61: in the older VPWW54
-the same digits mean something else (00 is 注意報級未満 there). They do not sort by gravity.
+some digits mean something else (00 is 注意報級未満 there, 10 is 注意報級).
 """
 
 from __future__ import annotations
