@@ -399,6 +399,25 @@ def test_roads(reports: dict[str, tuple[dict[str, Bulletin], list[Issue]]]) -> N
     }
 
 
+def test_what_is_open_again_is_not_closed() -> None:
+    again = " イ 通行止め解除：１路線\n ・E998 訓練線（訓南 IC～訓北 IC）：１区間：解除\n ②有料道路\n"
+    bulletins, _ = parsed(edited((" ②有料道路\n", again)))
+    assert not any("E998" in item_id for item_id in bulletins["cao/令和8年訓練地震/road"].items.item_id)
+
+
+def test_headquarters_that_are_listed_as_dissolved() -> None:
+    line = " 【静岡県】９月１日 08 時 05 分 災害対策本部 設置\n"
+    both = line + " ②廃止\n 【静岡県】９月１日 13 時 00 分 災害対策本部 廃止\n"
+    bulletins, issues = parsed(edited((line, both)))
+    first, *_ = bulletins["cao/令和8年訓練地震/hq/prefecture"].items.rows()
+    assert (first.ended, first.props["set_up_at"][11:16], first.props["dissolved_at"][11:16]) == (
+        True,
+        "08:05",
+        "13:00",
+    )
+    assert "unread_line" not in {issue.code for issue in issues}
+
+
 def test_two_places_on_one_road_in_one_city() -> None:
     one = " ・国道 999 号（静岡県訓練市）橋梁損傷（訓練橋）\n"
     other = " ・国道 999 号（静岡県訓練市）落石（訓練坂）\n"
@@ -668,6 +687,11 @@ def test_a_document_that_cannot_be_read_as_a_whole_is_refused(body: bytes, code:
          "hq/government/central"),
         (("管内                      ・訓練町", "東訓練電力                      ・訓練町"), "ambiguous_total", "warning", ""),  # noqa: E501
         (("管内                      ・訓練町", "９件                       ・訓練町"), "unread_line", "warning", ""),
+        ((" ②有料道路\n", " イ 通行止め解除：１路線\n ・E998 訓練線（訓南 IC～訓北 IC）：１区間：解除\n ②有料道路\n"),
+         "unread_line", "warning", ""),
+        (("(４)孤立集落", "⑥農道\n ア 被災による通行止め：１路線\n(４)孤立集落"), "unread_line", "warning", ""),
+        ((" 【静岡県】９月１日 08 時 05 分 災害対策本部 設置", " 市町村  設置  廃止\n 甲  1  2\n 乙  3  4\n 丙  5  6\n"  # noqa: E501
+          " 【静岡県】９月１日 08 時 05 分 災害対策本部 設置"), "unread", "info", ""),
         (("E999 訓練道（訓練東 IC～訓練西 IC）", "E999 訓練道（訓練東 IC～訓練西 IC）（訓）"), "total_differs", "warning", ""),  # noqa: E501
     ],
 )  # fmt: skip

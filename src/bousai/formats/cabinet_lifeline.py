@@ -27,7 +27,7 @@ from bousai.vocab.count import Count, without
 _PERIOD = re.compile(r"(?P<period>\d{1,2}/\d{1,2}(?:\s*[~〜]\s*(?:\d{1,2}/)?(?:\d{1,2})?)?)")
 _AMOUNT = r"(?:約\s*)?\d[\d,]*※?|不明|調査中|確認中|[-―ー−－]"
 _WATER = re.compile(
-    rf"\s*(?P<name>[^\s【○・※\d]\S*)\s+(?P<most>{_AMOUNT})\s+(?P<now>{_AMOUNT})"
+    rf"\s*(?P<name>[^\s【○・※\d]\S*(?:\s*\([^)]*\))?)\s+(?P<most>{_AMOUNT})\s+(?P<now>{_AMOUNT})"
     rf"(?:\s+{_PERIOD.pattern})?(?:\s+(?P<state>[^\s\d].*))?\s*"
 )
 _READING = re.compile(r"\s*[ぁ-ゖーゝゞ\s]+?(?:\s+(?P<period>\d{1,2}/\d{1,2}\s*[~〜]?))?\s*")
@@ -188,7 +188,8 @@ _NAMED_OUT = re.compile(
 )
 _ALONE_OUT = re.compile(_HOUSES_OUT)
 _UTILITY = re.compile(r"(?P<name>\S{2,}電力(?:パワーグリッド|ネットワーク|送配電)?)(?=\s|$|管内)")
-_RESTORED = re.compile(r"停電(?:が発生したが|は|については)[^。]*?(?:復旧済|すべて復旧|全て復旧|解消)")
+_RESTORED = re.compile(r"停電が発生したが[^。]*?(?:復旧済|解消)|停電は?(?:すべて|全て|全戸)(?:復旧|解消)")
+_STILL_OUT = re.compile(r"停電が(?:発生して|継続)|停電中|停電は継続")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,8 @@ def power(lines: Sequence[Line]) -> PowerTable | None:
 
 def all_restored(lines: Sequence[Line]) -> bool:
     """Whether the words say that the outage is over: 「…の停電が発生したが、31 日（金）16 時 44 分に復旧済み。」"""
-    return _RESTORED.search("".join(compact(line.text) for line in lines)) is not None
+    words = "".join(compact(line.text) for line in lines)
+    return _RESTORED.search(words) is not None and _STILL_OUT.search(words) is None
 
 
 def _houses(text: str, line: Line) -> Count:

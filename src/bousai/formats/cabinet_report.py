@@ -221,7 +221,7 @@ def _numbered(match: re.Match[str], part: Section, last: int) -> tuple[str, bool
     number, (title, known) = int(match[1]), _named(match[2])
     if part.title == HQ_PREFECTURE:
         return None  # (1)災害対策本部, ①設置: one list
-    if part.title in _MEASURES:
+    if part.title in (*_MEASURES, *_PARTS_BY_JMA):
         return (title, True) if number == last + 1 or title in READ else None
     goes_on = number > last if part.title == "その他の状況" else True
     return (title, known) if (known and goes_on) or number == last + 1 else None

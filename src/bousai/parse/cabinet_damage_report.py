@@ -853,8 +853,10 @@ _ROADS = {
     "直轄国道": "national",
     "補助国道": "national",
     "都道府県道": "prefectural",
+    "市町村道": "municipal",
 }
 _CAUSE = re.compile(r"(?:[ア-ン][\s　]*|\[)?(?P<cause>\S*?)(?:による)?通行止め:(?P<what>なし|[^\]]+)\]?")
+_OTHER_HEADING = re.compile(r"\s*(?:[ア-オ][\s　]|[［\[【<＜])")
 _STRETCH = re.compile(
     r"・(?P<road>[^()]+?)\((?P<place>[^()]+)\)(?::?(?P<number>\d+)区間)?(?::?(?P<cause>[^:(※]+))?(?P<rest>[:(].*)?"
 )
@@ -919,11 +921,17 @@ def _road_lines(lines: Sequence[Line]) -> tuple[list[_Road], list[tuple[str, Lin
             kind = next((value for begins, value in _ROADS.items() if title.startswith(begins)), None)
             cause, first = None, len(roads)
         elif kind is None:
-            continue  # what comes after the kinds of roads: traffic management in prose
+            # What comes after the kinds of roads is traffic management in prose, unless it closes something.
+            if (match := _CAUSE.fullmatch(text)) and match["what"] != "なし":
+                odd.append(line)
         elif match := _CAUSE.fullmatch(text):
             seen, cause, first = True, match["cause"], len(roads)
             if match["what"] != "なし":
                 counted.append((match["what"], line, first))
+        elif _OTHER_HEADING.match(line.text):
+            # Not 通行止め but, say, its end: what stands below it must not count as closed.
+            odd.append(line)
+            cause, first = None, len(roads)
         elif cause is not None and (text[0] == "・" or (kind == "prefectural" and _IN_PREFECTURE.match(text))):
             roads.append(_Road(kind, text, line, cause))
         elif last is not None and text[0] == "※":
@@ -1006,6 +1014,7 @@ _HQ = re.compile(
     + _AT
     + r"(?P<name>\S*?本部)設置(?:[⇒→](?P<rest>.+?)(?P<end>廃止|解散|移行))?"
 )
+_HQ_GONE = re.compile(r"[【\[](?P<pref>.+?[都道府県])[】\]]" + _AT + r"(?P<name>\S*?本部)(?:廃止|解散)")
 _GOVERNMENT_HQ = re.compile(r"[○〇・]" + _AT + r"(?P<name>\S+?本部)(?P<what>設置|廃止|に改組)")
 
 
@@ -1041,9 +1050,18 @@ def _government_hq(section: Section, report: Report, issues: list[Issue]) -> lis
 def _prefectural_hq(section: Section, report: Report, issues: list[Issue]) -> list[Bulletin]:
     """「【長崎県】７月 28 日 16 時 27 分 災害対策本部 設置 ⇒ ７月 31 日 00 時 00 分廃止」."""
     items: dict[str, Item] = {}
+    if layout_table.looks_like_table(section.lines):
+        issues.append(_unread(section))
     for line in section.lines:
         text = compact(line.text)
         if "【" not in text:
+            continue
+        if (gone := _HQ_GONE.fullmatch(text)) and (pref := municipality.prefecture(gone["pref"])):
+            at = dated(gone["month"], gone["day"], gone["hour"], gone["minute"] or "0", report)
+            key = _key(report, "hq", pref)
+            set_up = None if key not in items else datetime.fromisoformat(items[key].props["set_up_at"])
+            props = _hq_props(report, gone["name"], gone["pref"], set_up, at)
+            items[key] = Item(key, props, ended=True, position=line.position)
             continue
         match = _HQ.fullmatch(text)
         pref = municipality.prefecture(match["pref"]) if match else None
