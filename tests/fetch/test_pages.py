@@ -196,6 +196,14 @@ def test_a_page_that_lists_nothing_is_contact_and_an_issue(world: World) -> None
     assert issues(world.poll(LINKS, MINUTE)) == [issue]
 
 
+@pytest.mark.parametrize("pattern", ["(", "*.csv"])
+def test_a_pattern_that_is_no_regular_expression_is_no_feed(pattern: str) -> None:
+    with pytest.raises(ValueError, match="no regular expression"):
+        LinksSource(type="links", url=PAGE, pattern=pattern)
+    with pytest.raises(ValueError, match="no regular expression"):
+        CkanSource(type="ckan", url=PORTAL, query="x", pattern=pattern)
+
+
 # ── CKAN ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -245,13 +253,13 @@ def test_resources_are_found_by_file_name_or_title_and_read_on_condition(world: 
     ]
 
 
-@pytest.mark.parametrize("rows_max", [1000, 40])
+@pytest.mark.parametrize("rows_max", [1000, 60])
 def test_all_pages_of_a_search_are_read(world: World, rows_max: int) -> None:
-    portal(world, [[resource(f"{n}_shelter.csv")] for n in range(250)], rows_max=rows_max)
-    for n in range(250):
+    portal(world, [[resource(f"{n}_shelter.csv")] for n in range(130)], rows_max=rows_max)
+    for n in range(130):
         world.pages[f"https://{FILES}/{n}_shelter.csv"] = str(n).encode()
     came = world.poll(CKAN)
-    assert [document.name for document in documents(came)] == [f"{n}_shelter.csv" for n in range(250)]
+    assert [document.name for document in documents(came)] == [f"{n}_shelter.csv" for n in range(130)]
     assert issues(came) == []
 
 

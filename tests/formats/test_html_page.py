@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,36 @@ def test_a_directory_listing_and_a_page_without_links() -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "hrefs"),
+    [
+        ("<html><body>" + "<font>" * 100_000 + "<a href=a.csv>a</a>", ["a.csv"]),
+        ("<html><body></body></html><a href=a.csv>after the end</a>", ["a.csv"]),
+        ("<html><title>never closed<body><a href=a.csv>a</a></body></html>", ["a.csv"]),
+        ("<html><A CLASS=x\n  HREF = 'a.csv' target=_blank>a</A>", ["a.csv"]),
+        ("<html><a title='x > y' href='q?a=1&amp;b=2'>a</a><a/href=b.csv>b</a>", ["q?a=1&b=2", "b.csv"]),
+        ('<html><a href="a.csv" href="b.csv">the first counts</a><a href>none</a><a href="">none</a>', ["a.csv"]),
+        ("<html><!-- <a href=old.csv>old</a> --><a href=a.csv>a</a><!-- x <a href=b.csv>", ["a.csv"]),
+        ("<html><script>w('<a href=s.csv>')</SCRIPT><style>a{}</style><a href=a.csv>a</a>", ["a.csv"]),
+        ("<html><script>never closed <a href=a.csv>a</a>", ["a.csv"]),
+        ("<html><abbr href=x.csv><article href=y.csv><a-b href=z.csv><a href=a.csv>", ["a.csv"]),
+        ('<html><a href="a\n.csv">a</a><a href="b.csv', ["a.csv"]),
+        ("<html>İ<script>x</script><a href=a.csv>a</a>", ["a.csv"]),
+    ],
+)
+def test_pages_as_they_are(page: str, hrefs: list[str]) -> None:
+    assert html_page.links(page.encode(), URL) == [f"https://www.example.jp/bosai/{href}" for href in hrefs]
+
+
+@pytest.mark.parametrize(
+    "junk", ["<!--", "<!", "<![", "</", "<a ", "<a href='", '<a href="', "<a =", "<script>", "&#", "<a x"]
+)
+def test_a_hostile_page_takes_no_longer_than_another(junk: str) -> None:
+    started = time.process_time()
+    html_page.links(b"<html>" + junk.encode() * 50_000, URL)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b'{"a": 1}',
@@ -68,7 +100,6 @@ def test_a_directory_listing_and_a_page_without_links() -> None:
         b"NO,name\n1,x\n",
         b'<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"/>',
         b"\x00\x01\x02",
-        b"<!-- <a href='x'> -->",
     ],
 )
 def test_what_is_no_page_is_refused(body: bytes) -> None:
