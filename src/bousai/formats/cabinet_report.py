@@ -94,7 +94,7 @@ def _text(body: bytes) -> str:
 
 
 _TITLE = re.compile(r"(?P<name>[^\s※].*?)(?:に係る|による|に関する|の)被害状況等?(?:等?について|$)")
-_DRILL = re.compile(r"[【［\[(（<＜≪《]\s*訓\s*練\s*[】］\])）>＞≫》]")
+_DRILL = re.compile(r"[【［\[≪《〔]\s*訓\s*練\s*[】］\]≫》〕]")  # in round brackets it may be a word of the prose
 
 
 def _report(lines: Sequence[Line], sections: Sequence[Section]) -> Report:
