@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfgen.canvas import Canvas
 
 from bousai.errors import ParseError
 from bousai.formats import place_table
@@ -179,6 +183,81 @@ def test_every_line_of_the_real_texts_is_read(realdata: Path) -> None:
 def _any_heading(path: tuple[str, ...]) -> object | None:
     """A group of its own is no column here, ③停電（戸） and 備考 are."""
     return path if len(path) > 1 or path[0][-1] in "）考" else None
+
+
+# ── PDF ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+FONT = "HeiseiKakuGo-W5"
+Cell = tuple[int, int, int, int, str]
+"""Left, top, width and height in steps of 60 by 20 points, and what stands in it."""
+CELLS: list[Cell] = [
+    (0, 1, 1, 2, ""),
+    (1, 1, 2, 1, "甲"),
+    (1, 2, 1, 1, "子"),
+    (2, 2, 1, 1, "丑"),
+    (3, 1, 1, 2, "丙"),
+    *((0, 3, 1, 1, "熊本市"), (1, 3, 1, 1, "1"), (2, 3, 1, 1, ""), (3, 3, 1, 1, "3")),
+    *((0, 4, 1, 1, "宇土市"), (1, 4, 1, 1, "0"), (2, 4, 1, 1, "―"), (3, 4, 1, 1, "4")),
+]
+TITLE = "令和８年訓練地震の状況（７月２９日７：３０時点）"
+
+
+def pdf(*cells: Cell, beside: tuple[tuple[float, float, str], ...] = ()) -> bytes:
+    """One page with ruled cells, and texts at places of the same grid without rules."""
+    pdfmetrics.registerFont(UnicodeCIDFont(FONT))
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=(400, 300), invariant=1)
+    canvas.setFont(FONT, 8)
+    for left, top, width, height, text in cells:
+        canvas.rect(20 + left * 60, 280 - (top + height) * 20, width * 60, height * 20)
+        canvas.drawString(24 + left * 60, 280 - top * 20 - 13, text)
+    for x, y, text in beside:
+        canvas.drawString(20 + x * 60, 280 - y * 20, text)
+    canvas.save()
+    return out.getvalue()
+
+
+def test_a_ruled_table() -> None:
+    paper = place_table.read(pdf(*CELLS, beside=((0, 0.5, TITLE), (0, 6, "※推計値"))), "43", known)
+    (table,) = paper.tables
+    assert table.head == [("甲", "子"), ("甲", "丑"), ("丙",)]
+    assert [(row.label, row.cells) for row in table.rows] == [
+        ("熊本市", ["1", "", "3"]),
+        ("宇土市", ["0", "―", "4"]),
+    ]
+    assert (table.notes, paper.issues) == (["※推計値"], [])
+    assert table.title == "令和8年訓練地震の状況(7月29日7:30時点)"
+    assert paper.made is not None
+
+
+def test_title_and_notes_may_be_cells_of_the_table_or_stand_in_frames() -> None:
+    inside = pdf((0, 0, 4, 1, TITLE), *CELLS, (0, 5, 4, 1, "※推計値"))
+    framed = pdf(*CELLS, (0, 7, 2, 1, "※推計値"), beside=((0, 0.5, TITLE),))
+    plain = place_table.read(pdf(*CELLS, beside=((0, 0.5, TITLE), (0, 6, "※推計値"))), "43", known)
+    for body in (inside, framed):
+        paper = place_table.read(body, "43", known)
+        assert (paper.tables, paper.issues) == (plain.tables, [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "beside", "code"),
+    [
+        (CELLS, ((0, 0.5, TITLE), (0, 6.5, "八代市"), (1, 6.5, "5")), "unknown_table"),  # a row below the rules
+        ([*CELLS[:-3], (1, 4, 3, 1, "調査中")], ((0, 0.5, TITLE),), "unknown_row"),  # one cell for three columns
+        ([*CELLS[:-4], (0, 4, 4, 1, "宇土市")], ((0, 0.5, TITLE),), "unknown_row"),
+        ([*CELLS[:-4], (0, 4, 1, 1, ""), *CELLS[-3:]], ((0, 0.5, TITLE),), "unknown_row"),  # no label
+        (CELLS[5:], ((0, 0.5, TITLE),), "unknown_table"),  # no headings
+        (CELLS, ((0, 0.5, TITLE), (0, 7, TITLE)), "unknown_table"),  # a title with nothing below it
+        ([*CELLS, (0, 7, 1, 1, "道路"), (1, 7, 1, 1, "3")], ((0, 0.5, TITLE),), "unknown_table"),  # another table
+    ],
+)
+def test_what_is_not_certain_in_a_pdf_is_refused(
+    cells: list[Cell], beside: tuple[tuple[float, float, str], ...], code: str
+) -> None:
+    with pytest.raises(ParseError) as caught:
+        place_table.read(pdf(*cells, beside=beside), "43", known)
+    assert caught.value.code == code
+    assert "page 1" in caught.value.cause
 
 
 @pytest.mark.parametrize(

@@ -627,15 +627,20 @@ def test_a_table_goes_on_over_pages_and_halves_of_one_are_joined(made: Any) -> N
     halves, _ = parsed(made(left, right), **WHEN)
     assert cells_of(whole) == cells_of(halves)
     order = [ROWS[2], ROWS[0], ROWS[1], *ROWS[3:]]
-    continued, _ = parsed(made(sheet(order[:2]), sheet(order[2:], title="")), **WHEN)
-    assert cells_of(continued) == cells_of(parsed(made(sheet(order)), **WHEN)[0])
+    together, differences = parsed(made(sheet(order)), **WHEN)
+    for title in ("", TITLE):
+        continued, issues = parsed(made(sheet(order[:2]), sheet(order[2:], title=title)), **WHEN)
+        assert cells_of(continued) == cells_of(together)
+        assert [issue.cause for issue in issues] == [issue.cause for issue in differences]
 
 
 @pytest.mark.parametrize("made", [pdf, text])
 def test_the_same_column_twice_with_other_numbers_is_refused(made: Any) -> None:
     rows = [list(row) for row in ROWS]
     rows[0][1] = "4"
-    assert refused(made(DRILL, sheet(rows)), **WHEN).code == "said_twice"
+    assert refused(made(DRILL, sheet(rows)), **WHEN).code == "unknown_row"  # the same table once more
+    shelters = sheet([row[:2] for row in rows], head=HEAD[:1])
+    assert refused(made(DRILL, shelters), **WHEN).code == "said_twice"
     assert refused(made(DRILL, sheet(title=TITLE.replace("１０", "１１"))), **WHEN).code == "said_twice"
 
 

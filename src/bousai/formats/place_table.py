@@ -174,22 +174,21 @@ def _of_pages(pages: Sequence[pdf_page.Page], text: str, pref: str) -> Paper:
     for page in pages:
         loose = []
         for line in pdf_page.lines(pdf_page.outside_tables(page)):
-            text = " ".join(word.text for word in line)
+            said = " ".join(word.text for word in line)
             if named(line[0].text, pref).code is not None:
-                raise _unknown_table(f"a row of no table: {text[:80]!r}", page.number)
-            loose.append((line[0].top, text))
+                raise _unknown_table(f"a row of no table: {said[:80]!r}", page.number)
+            loose.append((line[0].top, said))
         for grid in page.tables:
-            top_edge = grid.box[1]
-            above = [text for top, text in loose if top < top_edge]
-            loose = [(top, text) for top, text in loose if top >= top_edge]
-            rows, lines = _without_lines(grid.rows)
-            title, notes = _beside([*above, *lines], page.number, pref, paper)
-            if rows:
-                _add_grid(rows, page.number, title, pref, paper.tables)
-                paper.tables[-1].notes += notes
-            else:  # a frame around a title or a note
-                loose = [(top_edge, text) for text in (*above, *lines)] + loose
-        title, notes = _beside([text for _, text in loose], page.number, pref, paper)
+            rows, lines = _without_lines(grid.rows, pref)
+            loose = sorted([*loose, *((grid.box[1], line) for line in lines)], key=lambda line: line[0])
+            if not rows:  # a frame around a title or a note
+                continue
+            above = [said for top, said in loose if top <= grid.box[1]]
+            loose = [(top, said) for top, said in loose if top > grid.box[1]]
+            title, notes = _beside(above, page.number, pref, paper)
+            _add_grid(rows, page.number, title, pref, paper.tables)
+            paper.tables[-1].notes += notes
+        title, notes = _beside([said for _, said in loose], page.number, pref, paper)
         if title is not None or (notes and not paper.tables):
             raise _unknown_table(f"nothing below the title {(title or notes[0])[:80]!r}", page.number)
         if notes:
@@ -197,11 +196,17 @@ def _of_pages(pages: Sequence[pdf_page.Page], text: str, pref: str) -> Paper:
     return paper
 
 
-def _without_lines(rows: Sequence[list[str | None]]) -> tuple[list[list[str | None]], list[str]]:
+def _without_lines(rows: Sequence[list[str | None]], pref: str) -> tuple[list[list[str | None]], list[str]]:
     """The rows of a grid, and the texts of those that are one cell from left to right: a title, notes."""
-    lines = [row[0] for row in rows if row[0] and all(cell is None for cell in row[1:])]
-    kept = [row for row in rows if not (row[0] and all(cell is None for cell in row[1:]))]
-    return kept, [text for line in lines for text in line.split("\n")]
+    kept: list[list[str | None]] = []
+    lines: list[str] = []
+    for row in rows:
+        whole = row[0]
+        if whole and all(cell is None for cell in row[1:]) and not _begins(whole, pref):
+            lines += whole.split("\n")
+        else:
+            kept.append(row)
+    return kept, lines
 
 
 def _add_grid(
@@ -210,7 +215,7 @@ def _add_grid(
     """A new table, or more rows of the last one."""
     labels = [row[0] or "" for row in rows]
     first = next((i for i, label in enumerate(labels) if _begins(label, pref)), None)
-    last = tables[-1] if tables and title is None else None
+    last = tables[-1] if tables and title in (None, tables[-1].title) else None
     width = len(rows[0]) - 1
     if first is None or not any(named(label, pref).code for label in labels):
         # The last rows of a table may stand apart from it: 該当市町村数.
@@ -311,7 +316,12 @@ def _add_block(block: Sequence[Line], pref: str, known: Known, paper: Paper) -> 
         elif compact(line.text) not in again and not _furniture(line.text, pref):
             rows.append(line)
     _add_rows(table, rows, pref, paper)
-    paper.tables.append(table)
+    last = paper.tables[-1] if paper.tables else None
+    if last is not None and (last.title, last.head) == (table.title, table.head):
+        last.rows += table.rows
+        last.notes += table.notes
+    else:
+        paper.tables.append(table)
 
 
 def _furniture(text: str, pref: str) -> bool:
