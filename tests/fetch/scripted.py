@@ -40,12 +40,11 @@ class Exchange(BaseHTTPRequestHandler):
         lines = {name.replace("_", "-"): value for name, value in headers.items()}
         if status != 304:
             lines.setdefault("Content-Length", str(len(body)))
-        self.raw(f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in lines.items()), "")
-        self.wfile.write(body)
+        self.raw(f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in lines.items()), "", body=body)
 
-    def raw(self, *lines: str) -> None:
-        """Lines of a head, as they are."""
-        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
+    def raw(self, *lines: str, body: bytes = b"") -> None:
+        """Lines of a head, as they are; with a body in the same breath, or the other side acknowledges late."""
+        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode("latin-1") + body)
 
     def drip(self, *pieces: bytes) -> None:
         """Every 0.2 s the next piece, the last one again and again, until the other side or the test ends."""
