@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
 from bousai.errors import ParseError
@@ -40,3 +42,11 @@ def test_rows_are_text() -> None:
     with pytest.raises(ParseError) as caught:
         json_rows.read(b"[[[1]]]")
     assert caught.value.code == "not_rows"
+
+
+def test_only_a_number_is_one() -> None:
+    result = doctest.testmod(json_rows)
+    assert (result.attempted, result.failed) == (1, 0)
+    assert [json_rows.number(one) for one in (0, " 0.80 ", "+1.5E-2", 10**400)] == [0.0, 0.8, 0.015, None]
+    for other in (None, "", "-", "1,234", "１", "0x10", "nan", "inf", "1e400", "1_0", [1], {"a": 1}, False):
+        assert json_rows.number(other) is None

@@ -17,6 +17,8 @@ from bousai.formats import csv_table, refusal
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
 
 def load(body: bytes) -> Any:
     """The whole value. Raises `ParseError`: ``empty``, ``html_instead_of_json``, ``wrong_encoding``, ``not_json``."""
@@ -53,6 +55,19 @@ def read(body: bytes) -> list[list[str] | dict[str, str]]:
         else:
             raise _not_plain(number)
     return found
+
+
+def number(value: Any) -> float | None:
+    """A JSON number, or a text that is nothing but one; None for anything else, and for numbers beyond any measure.
+
+    >>> number(3), number("-0.35"), number("1e1"), number("1.5m"), number(True), number(1e300)
+    (3.0, -0.35, 10.0, None, None, None)
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if abs(value) < 1e15 else None
 
 
 def _plain(value: Any, number: int) -> str:

@@ -175,7 +175,7 @@ def _thresholds(properties: Mapping[str, Any], position: str, issues: list[Issue
     found: dict[str, float] = {}
     for name, label in _THRESHOLDS.items():
         stated = properties.get(name)
-        value = _number(stated)
+        value = json_rows.number(stated)
         if value is not None:
             found[label] = value
         elif stated not in (None, ""):
@@ -191,7 +191,7 @@ def _place(properties: Mapping[str, Any], geometry: Any, position: str, issues: 
     )
     if not isinstance(coordinates, list) or len(coordinates) < 2:
         coordinates = [properties.get("lon"), properties.get("lat")]
-    lon, lat = _number(coordinates[0]), _number(coordinates[1])
+    lon, lat = json_rows.number(coordinates[0]), json_rows.number(coordinates[1])
     if lon is None or lat is None or abs(lat) > 90 or abs(lon) > 180:
         issues.append(
             Issue("bad_position", "a gauge without a place on the map", "ask the publisher", "warning", position)
@@ -265,8 +265,8 @@ def _values(rows: Any) -> Iterator[Bulletin | Issue]:
 
 
 def _value(gauge: str, at: datetime, row: Mapping[str, Any], position: str, issues: list[Issue]) -> Item:
-    stated, quality = row.get("stg"), _number(row.get("stgCcd"))
-    value, level = _number(stated), _code(row.get("stgOvlvl"))
+    stated, quality = row.get("stg"), json_rows.number(row.get("stgCcd"))
+    value, level = json_rows.number(stated), _code(row.get("stgOvlvl"))
     text = None
     if quality is not None and quality >= _MISSING:
         condition, value = "missing", None
@@ -340,12 +340,3 @@ def _code(stated: Any) -> str | None:
     if isinstance(stated, bool) or not isinstance(stated, (str, int)):
         return None
     return str(stated).strip() or None
-
-
-def _number(stated: Any) -> float | None:
-    if isinstance(stated, bool):
-        return None
-    if isinstance(stated, (int, float)):
-        return float(stated) if abs(stated) < 1e9 else None
-    plain = stated.strip() if isinstance(stated, str) else ""
-    return float(plain) if re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", plain, re.ASCII) else None

@@ -52,7 +52,6 @@ VERSION = "1"
 _KIND = "sensor_reading"
 _ZONES = {"JST": JST, "UTC": UTC}
 _STATED_ZONE = re.compile(r"[T ]\d{1,2}:?\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$", re.ASCII)
-_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _NOTHING = frozenset(["", "欠測", "欠", "閉局", "休止", "-", "－", "--", "---", "***", "nan", "null", "none", "n/a"])
 _PROPERTIES = {
     "water_level": ("水位", "河川水位", "water level", "river stage"),
@@ -411,7 +410,7 @@ def _flat(record: _Record, options: Options) -> Iterator[_Reading]:
 
 
 def _flat_time(record: _Record, value: Any, flat: Flat, options: Options) -> tuple[datetime | None, datetime | None]:
-    number = _number(value)
+    number = json_rows.number(value)
     if flat.time_unit is None or number is None:
         return _period(record, value, options)
     try:
@@ -424,7 +423,7 @@ def _flat_time(record: _Record, value: Any, flat: Flat, options: Options) -> tup
 def _place(record: _Record, lat: Any, lon: Any) -> bytes | None:
     if _missing(lat) and _missing(lon):
         return None
-    found = _wkb(_number(lat), _number(lon))
+    found = _wkb(json_rows.number(lat), json_rows.number(lon))
     if found is None:
         record.note("bad_position", f"{lat!r}, {lon!r} is no latitude and longitude"[:200], "ask the publisher")
     return found
@@ -453,7 +452,7 @@ def _props(
     still_url: Any,
 ) -> dict[str, Any]:
     """The properties of a reading; `property` and the times are for the caller to fill in."""
-    value = _number(result)
+    value = json_rows.number(result)
     if value is not None:
         condition, text = "measured", None
     elif _missing(result):
@@ -485,19 +484,10 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
-def _number(value: Any) -> float | None:
-    """A number, or a text that is nothing but one."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value) if abs(value) < 1e15 else None
-    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else None
-
-
 def _thresholds(record: _Record, stated: Any) -> dict[str, float] | None:
     if stated is None:
         return None
-    numbers = {name: _number(value) for name, value in stated.items()} if isinstance(stated, dict) else {}
+    numbers = {name: json_rows.number(value) for name, value in stated.items()} if isinstance(stated, dict) else {}
     bad = [name for name, value in numbers.items() if value is None and not _missing(stated[name])]
     if bad or not isinstance(stated, dict):
         text = json.dumps(stated, ensure_ascii=False)[:200]
@@ -525,7 +515,7 @@ def _municipality(record: _Record, stated: str | None, observed_at: datetime | N
 
 
 def _wkb(lat: Any, lon: Any) -> bytes | None:
-    degrees = [_number(lat), _number(lon)]
+    degrees = [json_rows.number(lat), json_rows.number(lon)]
     if degrees[0] is None or degrees[1] is None or abs(degrees[0]) > 90 or abs(degrees[1]) > 180:
         return None
     wkb: bytes = shapely.to_wkb(shapely.Point(degrees[1], degrees[0]))
