@@ -809,6 +809,18 @@ def _all_items(body: str, at: str) -> list[Item]:
     return [item for statement in statements.values() for item in statement.items.rows()]
 
 
+def test_of_two_papers_of_one_time_the_later_one_counts() -> None:
+    def sent(made: str) -> list[str]:
+        statements, _ = parsed(pdf(DRILL, made=made), **WHEN)
+        return sorted({b.sent_at.isoformat() if b.sent_at else "" for b in statements.values()})
+
+    assert sent("20260901011500") == ["2026-09-01T01:15:00+00:00"]
+    assert sent("20260901021500") == ["2026-09-01T02:15:00+00:00"]
+    assert sent("20260901005900") == [""]  # before the time of which it speaks: a clock that is wrong
+    statements, _ = parsed(text(DRILL), **WHEN)
+    assert {b.sent_at for b in statements.values()} == {None}
+
+
 def test_a_correction_says_so() -> None:
     statements, _ = parsed(text(sheet(title="【訂正】" + TITLE)), **WHEN)
     assert {(b.msg_type, b.status) for b in statements.values()} == {("correct", "exercise")}

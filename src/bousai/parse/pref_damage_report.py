@@ -31,7 +31,8 @@ Oddities
   not complete.
 * Days of the last page have no year either: they are the nearest to the time of the page. Words (随時対応, 未定,
   8月中旬) stay words.
-* 【訓練】 in a title makes an exercise. 訓練 anywhere else is not decided by a program (``unclear_status``).
+* 【訓練】, or 訓練 in a title, makes an exercise. Where else it stands no program decides (``unclear_status``).
+* Of two papers of the same time the PDF that was made later counts.
 * Colours (※着色箇所は…変更があった箇所) are not read. Lines with telephone numbers and names of officers are dropped.
 
 Known gaps:
@@ -219,6 +220,7 @@ class _Report:
     status: Status
     msg_type: MsgType
     first_title: str
+    made: datetime | None
     anchors: Mapping[str, datetime]
     options: Options
 
@@ -257,6 +259,7 @@ def _report(paper: Paper, options: Options) -> _Report:
         status=_status(titles, paper.text),
         msg_type="correct" if "訂正" in first else "issue",
         first_title=first,
+        made=paper.made,
         anchors=anchors,
         options=options,
     )
@@ -674,6 +677,8 @@ def _bulletin(kind: str, utility: str | None, statement: _Statement, report: _Re
         kind=kind,
         scope=report.key(kind, report.incident, *parts),
         issued_at=statement.as_of,
+        # Of two papers of the same time the one that was made later counts (a file that was put right without a word).
+        sent_at=report.made if report.made is not None and report.made >= statement.as_of else None,
         status=report.status,
         msg_type=report.msg_type,
         items=table_of(items),
