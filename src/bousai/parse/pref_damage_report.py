@@ -677,7 +677,7 @@ def _bulletin(kind: str, utility: str | None, statement: _Statement, report: _Re
         kind=kind,
         scope=report.key(kind, report.incident, *parts),
         issued_at=statement.as_of,
-        # Of two papers of the same time the one that was made later counts (a file that was put right without a word).
+        # Of two papers of one time the one that was made later counts: a file that was put right without a word.
         sent_at=report.made if report.made is not None and report.made >= statement.as_of else None,
         status=report.status,
         msg_type=report.msg_type,
