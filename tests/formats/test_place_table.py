@@ -120,6 +120,13 @@ def test_without_a_row_that_is_full_no_column_is_certain() -> None:
     assert caught.value.code == "ambiguous_table"
 
 
+def test_a_table_of_remarks_alone() -> None:
+    (table,) = read("        備考", "熊本市     訓練", "宇土市").tables
+    assert [row.cells for row in table.rows] == [["訓練"], [""]]
+    with pytest.raises(ParseError):
+        read("        備考", "熊本市     訓練 のみ")
+
+
 def test_more_cells_than_headings_are_refused() -> None:
     with pytest.raises(ParseError) as caught:
         read("    甲", "  子 丑", "熊本市 1 2 3")
@@ -247,6 +254,7 @@ def test_title_and_notes_may_be_cells_of_the_table_or_stand_in_frames() -> None:
         ([*CELLS[:-4], (0, 4, 4, 1, "宇土市")], ((0, 0.5, TITLE),), "unknown_row"),
         ([*CELLS[:-4], (0, 4, 1, 1, ""), *CELLS[-3:]], ((0, 0.5, TITLE),), "unknown_row"),  # no label
         (CELLS[5:], ((0, 0.5, TITLE),), "unknown_table"),  # no headings
+        ([(0, 1, 1, 1, "市町村名"), (0, 2, 1, 1, "熊本市")], ((0, 0.5, TITLE),), "unknown_table"),  # names alone
         (CELLS, ((0, 0.5, TITLE), (0, 7, TITLE)), "unknown_table"),  # a title with nothing below it
         ([*CELLS, (0, 7, 1, 1, "道路"), (1, 7, 1, 1, "3")], ((0, 0.5, TITLE),), "unknown_table"),  # another table
     ],

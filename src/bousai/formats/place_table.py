@@ -217,6 +217,8 @@ def _add_grid(
     first = next((i for i, label in enumerate(labels) if _begins(label, pref)), None)
     last = tables[-1] if tables and title in (None, tables[-1].title) else None
     width = len(rows[0]) - 1
+    if width == 0:
+        raise _unknown_table(f"a table of one column: {_shown(labels)}", page)
     if first is None or not any(named(label, pref).code for label in labels):
         # The last rows of a table may stand apart from it: 該当市町村数.
         if last is None or len(last.head) != width or first is None:
@@ -399,7 +401,7 @@ class _Cells:
 def _add_rows(table: Table, lines: Sequence[Line], pref: str, paper: Paper) -> None:
     rows = _labelled([_cells(line) for line in lines], pref, table, paper)
     width = len(table.head)
-    noted = "".join(table.head[-1]) in NOTES
+    noted = width > 1 and "".join(table.head[-1]) in NOTES
     # Words of a remark may be as many as the cells that are empty: then only places count.
     by_place = noted and not all(_is_full(row, width, noted) for row in rows if row.words)
     for row in rows:
