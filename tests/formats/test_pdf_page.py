@@ -150,6 +150,53 @@ def bomb(levels: int) -> bytes:
     return b"%PDF-1.7\n1 0 obj\n<</Filter/FlateDecode>>\nstream\n" + data + b"\nendstream\nendobj\n"
 
 
+def drawings(levels: int, times: int, use: bytes = b"/X Do ", resources: bool = True) -> bytes:
+    """A page that draws X, which draws another one `times` times, and so on; the last one has a word."""
+    font = b"/Font<</F 4 0 R>>"
+    parts = {
+        1: b"<</Type/Catalog/Pages 2 0 R>>",
+        2: b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        3: b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Resources<</XObject<<%s>>%s>>/Contents 5 0 R>>",
+        4: b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        5: b"<</Length 6>>\nstream\n/X0 Do\nendstream",
+    }
+    names = (
+        b"".join(b"/X%d %d 0 R" % (level, 10 + level) for level in range(levels)) if not resources else b"/X0 10 0 R"
+    )
+    parts[3] %= (names, font)
+    for level in range(levels):
+        last = level == levels - 1
+        name = b"/X%d Do " % (level + 1) if not resources else use
+        inner = b"BT /F 8 Tf 9 9 Td (word) Tj ET" if last else name * times
+        below = b"" if last else b"/XObject<</X %d 0 R>>" % (11 + level)
+        own = b"/Resources<<%s%s>>" % (below, font) if resources else b""
+        parts[10 + level] = b"<</Type/XObject/Subtype/Form/BBox[0 0 99 99]%s/Length %d>>\nstream\n%s\nendstream" % (
+            own,
+            len(inner),
+            inner,
+        )
+    out, table = b"%PDF-1.4\n", b"xref\n0 1\n0000000000 65535 f \n"
+    for number, part in parts.items():
+        table += b"%d 1\n%010d 00000 n \n" % (number, len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    return out + table + b"trailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (10 + levels, len(out))
+
+
+@pytest.mark.parametrize("resources", [True, False])
+def test_drawings_in_drawings_are_read(resources: bool) -> None:
+    (page,) = pdf_page.read(drawings(3, 2, resources=resources)).pages
+    assert sorted("".join(word.text for word in page.words)) == sorted("word" * 4)  # drawn over each other
+
+
+@pytest.mark.parametrize("resources", [True, False])
+@pytest.mark.parametrize(("levels", "times"), [(12, 10), (30, 2)])
+@pytest.mark.parametrize("use", [b"/X Do ", b"/X %c\n Do ", b"/#58 Do "], ids=["plain", "comment", "escape"])
+def test_drawings_in_drawings_without_end_are_refused(levels: int, times: int, use: bytes, resources: bool) -> None:
+    with pytest.raises(ParseError) as refused:
+        pdf_page.read(drawings(levels, times, use, resources))
+    assert refused.value.code == "hostile_pdf"
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

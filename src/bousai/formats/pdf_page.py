@@ -7,9 +7,9 @@ Places are in points (1/72 inch) from the left and upper edge. `Page.tables` are
 of fixed-width characters, as ``pdftotext -layout`` does, for pages whose tables have no rules. Colours are not read.
 The names of the people who made a document (Author) are left where they are.
 
-A hostile document is refused before it costs much: what unpacks to very much, has very many pages, or very many
-things on a page. A password that keeps a document from being opened is refused; a restriction on printing or copying
-is not one (the office has published it).
+A hostile document is refused before it costs much: what unpacks to very much, has very many pages, very many things
+on a page, or drawings in drawings in drawings that would be drawn for ever. A password that keeps a document from
+being opened is refused; a restriction on printing or copying is not one (the office has published it).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from unicodedata import east_asian_width
 
 import pdfplumber
 from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
+from pdfminer.pdftypes import PDFStream, resolve1
 from pdfplumber.utils.exceptions import MalformedPDFException, PdfminerException
 
 from bousai.errors import ParseError
@@ -37,6 +38,8 @@ _PAGES = 1000
 _UNPACKED = 256 * 1024**2
 _ON_A_PAGE = 200_000  # characters
 _RULES_ON_A_PAGE = 10_000  # lines and rectangles: finding the tables takes their number squared
+_DRAWN = 256 * 1024**2  # bytes of instructions in all, where a drawing that is used twice counts twice
+_DEPTH = 20  # drawings in drawings
 _NESTED = 3  # a stream in a stream in a stream
 
 # What a broken document makes pdfminer raise; pdfplumber wraps most of it, not all.
@@ -132,6 +135,7 @@ def _opened(body: bytes, tables: bool) -> Document:
             raise _hostile(f"{len(pdf.pages)} pages, at most {_PAGES} are read")
         if not pdf.pages:
             raise ParseError("the PDF has no pages that can be read", code="not_pdf", remedy=refusal.AGAIN)
+        _drawable(pdf.pages)
         return Document([_page(page, tables) for page in pdf.pages], _created(pdf.metadata.get("CreationDate")))
 
 
@@ -208,6 +212,55 @@ def outside_tables(page: Page) -> list[Word]:
         return any(x0 <= x <= x1 and top <= y <= bottom for x0, top, x1, bottom in (t.box for t in page.tables))
 
     return [word for word in page.words if not inside(word)]
+
+
+def _drawable(pages: list[Any]) -> None:
+    """Drawings (form XObjects) may use others, each many times: ten in ten in ten is what nobody waits for."""
+    known: dict[tuple[int, int], int] = {}
+    left = _DRAWN
+    for page in pages:
+        left -= _cost(page.page_obj.contents, page.page_obj.resources, known, 0)
+        if left < 0:
+            raise _hostile(f"more than {_DRAWN} bytes of drawing instructions")
+
+
+def _cost(contents: list[Any], resources: Any, known: dict[tuple[int, int], int], depth: int) -> int:
+    """How many bytes of instructions are carried out, at least as many as there are."""
+    if depth > _DEPTH:
+        raise _hostile(f"drawings in drawings, more than {_DEPTH} deep")
+    around = resolve1(resources) or {}
+    total = 0
+    for instructions in (one.get_data() for one in map(resolve1, contents) if isinstance(one, PDFStream)):
+        total += len(instructions)
+        uses = len(re.findall(rb"\bDo\b", instructions))
+        if not uses:
+            continue
+        forms = {
+            name: drawing
+            for name, one in (resolve1(around.get("XObject")) or {}).items()
+            if isinstance(drawing := resolve1(one), PDFStream)
+            and getattr(resolve1(drawing.get("Subtype")), "name", None) == "Form"
+        }
+        names = [_name(name) for name in re.findall(rb"/([^\s/%()<>\[\]{}]+)\s+Do\b", instructions)]
+        # Written in an odd way it could be any of them: then each use is taken for the dearest.
+        used = {name: names.count(name) for name in set(names) & set(forms)} if len(names) == uses else {}
+        costs = {}
+        for name in used if len(names) == uses else forms:
+            # A drawing without resources takes those around it, so that it is not the same everywhere.
+            inner = forms[name].get("Resources") or around
+            key = id(forms[name]), id(around)
+            if key not in known:
+                known[key] = _cost([forms[name]], inner, known, depth + 1)
+            costs[name] = known[key]
+        total += (
+            sum(cost * used[name] for name, cost in costs.items()) if used else uses * max(costs.values(), default=0)
+        )
+    return total
+
+
+def _name(written: bytes) -> str:
+    """A name without its escapes (``#58`` is X), as pdfminer has it."""
+    return re.sub(rb"#([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), written).decode("utf-8", "replace")
 
 
 # ── lines of words ─────────────────────────────────────────────────────────────────────────────────────────
