@@ -132,6 +132,7 @@ def put(index: int, **members: Any) -> Callable[[dict[str, Any]], None]:
         ({"floodShFlg": "9"}, "unknown_flag", "open"),
         ({"capacity": -1}, "bad_count", "open"),
         ({"capacity": True}, "bad_count", "open"),
+        ({"capacity": 10**30}, "bad_count", "open"),
         ({"floodShFlg": 1}, "unknown_flag", "open"),
         ({"crowdedStatus": 1}, "unknown_code", "open"),
         ({"municipalityCd": None}, "unknown_municipality", "open"),

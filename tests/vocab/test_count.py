@@ -78,3 +78,9 @@ def test_what_is_no_plain_count_is_not_guessed(text: str) -> None:
 
 def test_states_without_a_number_keep_the_wording() -> None:
     assert count("調査中") == without("investigating", "調査中")
+
+
+def test_a_number_beyond_all_measure_is_none() -> None:
+    assert count("9" * 15) == reported(10**15 - 1)
+    assert count("9" * 16) is None
+    assert count("9" * 5000) is None

@@ -31,7 +31,7 @@ from bousai.model import Issue
 from bousai.vocab import code as codes
 from bousai.vocab import rows as vocab_rows
 from bousai.vocab.code import PrefCode
-from bousai.vocab.count import Count, count, reported, without
+from bousai.vocab.count import Count, count, without
 from bousai.vocab.japanese_time import moment
 from bousai.vocab.municipality import check_digit, municipalities, named, prefecture, resolve
 
@@ -596,7 +596,8 @@ def capacity(cell: str | None) -> Count | None:
     if found is not None:
         return found
     basis = _PER_PERSON.fullmatch(plain)
-    return reported(int(basis[1].replace(",", "")), "exact", cell) if basis else without("unknown", cell)
+    persons = count(basis[1]) if basis else None
+    return without("unknown", cell) if persons is None or persons["value"] is None else {**persons, "text": cell}
 
 
 def digest(*parts: str | None) -> str:

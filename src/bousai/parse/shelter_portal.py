@@ -67,6 +67,7 @@ _READ = (
 # Ids of the opening and of the administration, the second not always there and not unique; the place in the list.
 _LEFT_OUT = ("shelterId", "shelterAdmId", "shelterIndex")
 _CROWDING = {"1": "free", "2": "slightly_crowded", "3": "crowded", "9": "unknown"}
+_MOST = 10**7  # nobody shelters ten million people: a number of another kind
 _FLAG = {"1": True, "0": False}
 _PAGE_READ = ("市町村", "避難所名", "開設状況", "混雑状況", "住所")
 _PAGE_LEFT_OUT = ("ルート検索",)  # a link to a map
@@ -271,7 +272,7 @@ def _state(record: Mapping[str, Any], fault: Fault) -> tuple[str, str | None, st
 def _capacity(value: Any, fault: Fault) -> Count:
     if value is None:
         return without("blank")
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST:
         return reported(value) if value else without("unknown", "0")
     fault("bad_count", f"the capacity is {str(value)[:40]!r}")
     return without("unknown", str(value))

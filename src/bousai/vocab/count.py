@@ -59,6 +59,7 @@ _AFTER: dict[str, Qualifier] = {
     "ほど": "approx",
 }
 _UNITS = "人|名|棟|戸|軒|世帯|件|箇所|か所|カ所|ヶ所|ケ所|ヵ所|箇|隻|回線|団体|施設|路線|区間|台|頭|ha|千円|円|%"
+_DIGITS = 15  # no disaster has more of anything; JSON and databases have no room for some more
 _NUMBER = re.compile(
     rf"(?P<before>{'|'.join(_BEFORE)})?(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+)(?:{_UNITS})?"
     rf"(?P<after>{'|'.join(sorted(_AFTER, key=len, reverse=True))})?(?:{_UNITS})?"
@@ -101,7 +102,10 @@ def count(text: str | None) -> Count | None:
     match = _NUMBER.fullmatch(plain)
     if match is None:
         return None
-    value = int(match["number"].replace(",", ""))
+    digits = match["number"].replace(",", "")
+    if len(digits) > _DIGITS:
+        return None
+    value = int(digits)
     before, after = match["before"], match["after"]
     if before and after and _BEFORE[before] != _AFTER[after]:
         return None
