@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 import msgspec
 
-from bousai import archive, catalogue, fetch, normalise, publish, store
+from bousai import archive, catalogue, consolidate, fetch, normalise, publish, store
 from bousai import settings as settings_module
 from bousai.catalogue import Catalogue, Feed
 from bousai.errors import CatalogueError, ExpectationError, ParseError, UsageError
@@ -112,7 +112,8 @@ def fetch_feed(feed_id: str, settings: Settings | None = None) -> list[str]:
                 f"feed {feed_id} is disabled: {feed.disabled}",
                 remedy=f"files that you have the right to use: bousai ingest {feed_id} FILE…",
             )
-        pulled = fetch.pull(feed, _Ledger(house), now=house.now, playback=house.settings.playback)
+        where = house.settings
+        pulled = fetch.pull(feed, _Ledger(house), now=house.now, playback=where.playback, data=where.data)
         for found in pulled:
             if isinstance(found, Issue):
                 store.add_issues(house.store, feed.id, [found], house.now())
@@ -149,7 +150,9 @@ def _stale_layers(house: House, feed: Feed) -> list[str]:
 
 
 def parser_of(feed: Feed) -> ModuleType:
-    """The module that reads a feed's documents: ``VERSION``, ``parse`` and, where it must be told more, ``Options``."""
+    """The module that reads a feed's documents: ``VERSION``, ``parse`` and, where it must be told more,
+    ``Options``.
+    """
     return importlib.import_module(f"bousai.parse.{feed.parser}")
 
 
@@ -203,6 +206,8 @@ def _read(feed: Feed, raw: RawDocument, body: Body, statements: store.Statements
 
 
 def _check_expectations(house: House, feed: Feed, raw: RawDocument, statements: store.Statements) -> None:
+    if len(statements) and len(statements) == statements.withdrawals:
+        return  # 取消 takes something back and lists nothing
     whole = statements.complete
     before = store.current_counts(house.store, list(whole)) if feed.expect.max_scope_drop is not None else {}
     why = feed.expect.violation(
@@ -326,8 +331,30 @@ def _ingested(
     provenance = Provenance(raw, feed.parser, parser_of(feed).VERSION)
     said = statements if report is None else _told(statements, partial(report, raw.name, "storing"))
     changes = store.apply(house.store, said, provenance, house.now(), issues)
+    if _ROLL_UP in feed.kinds:
+        store.add_issues(house.store, feed.id, _compared(house, statements), house.now())
     outcome = "stored" if changes.any else "unchanged"
     return Ingested(feed.id, raw.name, raw.sha256, outcome, len(statements), changes, len(issues))
+
+
+_ROLL_UP = "weather_warning_summary"
+
+
+def _compared(house: House, statements: store.Statements) -> list[Issue]:
+    """What JMA's roll-up of the warnings says otherwise than the telegrams that we gathered, of the same moment."""
+    moments = {(one.status, one.issued_at) for one in statements if one.kind == _ROLL_UP and one.issued_at}
+    found: list[Issue] = []
+    for status, at in moments:
+        summary, state, before = (
+            store.items(house.store, kind, valid_at=when, known_at=None, status=status)
+            for kind, when in (
+                (_ROLL_UP, at),
+                ("weather_warning", at),
+                ("weather_warning", at - consolidate.SETTLED),
+            )
+        )
+        found += consolidate.differences(summary, state, before)
+    return found
 
 
 def ingest_documents(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -143,7 +144,7 @@ def _union(surface: etree._Element) -> bytes | None:
     """All polygons of a MultiSurface as one area, without heights, longitude first."""
     polygons = []
     for polygon in surface.iter("{*}Polygon"):
-        rings = []
+        rings: list[Any] = []
         for ring in polygon.iter("{*}posList"):
             numbers = np.fromstring(ring.text or "", sep=" ")
             if len(numbers) % 3 or len(numbers) < 12:

@@ -70,7 +70,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `constants`: fields that hold for the whole file. `columns`: attribute → field; beside `FIELDS` depth_text and
     duration_text (words that become bounds), municipality (a name) and muni_code, and drop (not used, such as
-    colours). `values`: field → what the source writes → what is meant. `scenario` may be told by the file's name. `pref` (JIS X 0401) helps with names.
+    colours). `values`: field → what the source writes → what is meant. `scenario` may be told by the file's name.
+    `pref` (JIS X 0401) helps with names.
     """
 
     source: str

@@ -99,7 +99,7 @@ def shown_state(source: SourceFreshness) -> dict[str, Any]:
     return {
         "feed": source.feed,
         "state": source.state,
-        "reason": source.reason if source.state == "held" else "the source has not answered for too long",
+        "reason": source.reason if source.state in ("held", "paused") else "the source has not answered for too long",
         "last_content_at": _local(source.last_content_at),
         **({} if source.state == "held" else {"last_fetch_at": _local(source.last_fetch_at)}),
     }

@@ -17,11 +17,13 @@ _ITEM = 500  # bytes of an item without its geometry, roughly
 class Statements:
     """Bulletins that can be read again, in order, one at a time; close it (or use ``with``).
 
-    What is checked before anything is written (`items`, `complete`) is known without reading them again.
+    What is checked before anything is written (`items`, `complete`, `withdrawals`) is known without reading them
+    again.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.items = 0
+        self.withdrawals = 0
         self.complete: dict[tuple[Status, str, str], int] = {}
         self._folder = folder
         self._held: list[Bulletin] = []
@@ -48,6 +50,7 @@ class Statements:
         """One more, behind the others."""
         self._count += 1
         self.items += len(bulletin.items)
+        self.withdrawals += bulletin.msg_type == "withdraw"
         if bulletin.complete:
             self.complete[(bulletin.status, bulletin.kind, bulletin.scope)] = len(bulletin.items)
         self._held.append(bulletin)
