@@ -536,6 +536,23 @@ def test_an_unknown_heading_on_the_last_page_refuses_the_whole_document(made: An
     assert "応急修理" in error.cause
 
 
+def test_a_thing_counted_in_two_columns_refuses_the_document() -> None:
+    for second in ("断水（世帯）", "断水戸数"):
+        head = [("断水（戸）",), (second,)]
+        error = refused(pdf(sheet([["熊本市", "1", "2"], ["合計", "1", "2"]], head=head)), **WHEN)
+        assert (error.code, "twice" in error.cause) == ("unknown_header", True)
+
+
+@pytest.mark.parametrize(
+    ("heading", "unit"),
+    [("④断水（戸）", "戸"), ("断水世帯数", "世帯"), ("断水", None), ("停電（軒）", "軒"), ("停電戸数", "戸")],
+)
+def test_the_unit_of_an_outage_is_that_of_its_heading(heading: str, unit: str | None) -> None:
+    statements, _ = parsed(pdf(sheet([["熊本市", "1"], ["合計", "1"]], head=[(heading,)])), **WHEN)
+    (bulletin,) = statements.values()
+    assert set(bulletin.items.props["unit"]) == {unit}
+
+
 @pytest.mark.parametrize("made", [pdf, text])
 def test_headings_may_stand_in_any_order_and_under_other_numbers(made: Any) -> None:
     order = [6, 4, 2, 3, 0, 1, 5]

@@ -180,7 +180,11 @@ def _column(path: tuple[str, ...]) -> _Column | None:
         return _Column("note", "note")
     if whole in _CERTIFICATES:
         return _Column("damage_certificate", _CERTIFICATES[whole])
-    utility = _UTILITIES.get(re.sub("(?:戸数|世帯数|件数)$", "", whole))
+    if worded := re.fullmatch("(.+?)(戸|世帯|軒)数", whole):
+        outage, unit = worded[1], unit or worded[2]
+    else:
+        outage = whole
+    utility = _UTILITIES.get(outage)
     if utility is not None:
         return _Column("lifeline_outage", "affected", unit, utility) if unit in (None, *_SAME_UNIT["戸"]) else None
     if whole in _STATIONS:
@@ -371,7 +375,7 @@ def _take(table: Table, report: _Report, said: dict[tuple[str, str | None], _Sta
         column = _column(path)
         if column is None:
             raise unknown_header(" > ".join(path) or "(blank)", table.page)
-        if column in columns:
+        if any(column[:2] == other[:2] and column.utility == other.utility for other in columns):
             raise unknown_header(f"{' > '.join(path)} (twice)", table.page)
         columns.append(column)
     as_of = report.as_of(table)
