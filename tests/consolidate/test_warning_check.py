@@ -98,12 +98,14 @@ def test_each_kind_of_difference_is_one_issue_with_the_gravest_first() -> None:
     (issue,) = compared(said, {}, {})
     assert (issue.code, issue.severity) == ("warning_missing", "warning")
     assert issue.cause == (
-        "10 warnings in force by the roll-up of 2026-11-05T03:25:00+00:00 and not here: "
+        "10 warnings in force by JMA's roll-up and not here: "
         "1499999 レベル５大雨特別警報, "
         + ", ".join(f"14{n:05d} レベル２大雨注意報" for n in range(4))
         + " and 5 more"
     )
     assert "long index" in issue.remedy
+    again = consolidate.differences(*(table("w", held, AT + timedelta(minutes=10)) for held in (said, {}, {})))
+    assert again == [issue]
     (lowered,) = compared({"1400000/heavy_rain": "43"}, {"1400000/heavy_rain": "10"}, {})
     assert lowered.cause.endswith("says: 1400000 レベル２大雨注意報 instead of レベル４大雨危険警報")
 

@@ -146,7 +146,7 @@ def test_the_same_time_id_is_another_time_in_each_series() -> None:
         ("２４時間最大雨量", "11-06T00:00", "11-07T00:00", "４０ミリ"),
     ]
     assert rain.valid_to == datetime.fromisoformat("2026-11-07T00:00:00+09:00")
-    assert rain.props["windows"][2]["name"] == "５日昼過ぎ～５日夕方"
+    assert rain.props["windows"][2]["name"] == "５日昼過ぎ … ５日夕方"
     assert (rain.props["highest_code"], rain.props["highest_text"], rain.props["highest_level"]) == (None, None, None)
 
 

@@ -48,7 +48,8 @@ def differences(summary: RevisionTable, state: RevisionTable, before: RevisionTa
     All are of one status; `summary` and `state` are valid at the ReportDateTime of the roll-up. A summary without
     rows says that nothing is in force anywhere, so ask only where there is a roll-up. At most one issue of each kind,
     with a count and the gravest examples: ``warning_missing`` (in the roll-up alone), ``warning_grade`` (in both, of
-    different kinds) and ``warning_extra`` (here alone, as after a 解除 that was missed).
+    different kinds) and ``warning_extra`` (here alone, as after a 解除 that was missed). The causes name no time, so
+    that a difference that lasts is one issue and not one every ten minutes.
     """
     if len({summary.status, state.status, before.status}) > 1:
         raise ValueError("tables of different status")
@@ -63,11 +64,10 @@ def differences(summary: RevisionTable, state: RevisionTable, before: RevisionTa
         elif all(other.kind_code != one.kind_code for other in ours):
             grade.append((one, f"{ours[0]} instead of {one.kind_name}"))
     extra = [(one, str(one)) for item_id, one in now.items() if item_id in then and item_id not in said]
-    at = summary.valid_at.isoformat()
     return [
-        *_issue("warning_missing", f"in force by the roll-up of {at} and not here", missing),
-        *_issue("warning_grade", f"of another kind than the roll-up of {at} says", grade),
-        *_issue("warning_extra", f"in force here and not in the roll-up of {at}", extra),
+        *_issue("warning_missing", "in force by JMA's roll-up and not here", missing),
+        *_issue("warning_grade", "of another kind than JMA's roll-up says", grade),
+        *_issue("warning_extra", "in force here and not in JMA's roll-up", extra),
     ]
 
 

@@ -202,7 +202,7 @@ def _joined(windows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         before = found[-1] if found else None
         if before and before["end"] == window["start"] and all(before[n] == window[n] for n in _SAID_OF_A_WINDOW):
             names = [name for name in (first_name, window["name"]) if name]
-            found[-1] = {**before, "end": window["end"], "name": "～".join(names) or None}
+            found[-1] = {**before, "end": window["end"], "name": " … ".join(names) or None}
         else:
             found.append(window)
             first_name = window["name"]
