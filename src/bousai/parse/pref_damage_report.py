@@ -370,7 +370,7 @@ def _pref_name(pref: str) -> str:
 def _take(table: Table, report: _Report, said: dict[tuple[str, str | None], _Statement], issues: list[Issue]) -> None:
     """Put the cells of a table into the statements that they are of."""
     pref = report.options.pref
-    columns = []
+    columns: list[_Column] = []
     for path in table.head:
         column = _column(path)
         if column is None:
