@@ -13,12 +13,12 @@ Oddities
   not. CC0000000504 is the id that 石川県's list of sites uses, too; a feed's own prefix keeps the two apart.
 * Hazard flags are there as 1.0: what a shelter is for is told by the list of sites and is not repeated here.
 * 0 people is a true zero; an empty cell is no number. Telephone numbers are not kept, in notes neither.
-* The 石川県 GeoJSON of QGIS is in 平面直角座標系 (EPSG:6675).
+* The GeoJSON beside the CSV files was written by QGIS in 平面直角座標系 (EPSG:6675): its 緯度 and 経度 are degrees.
 * Names read from a PDF may hold radicals in the place of letters (⻨島, 公⺠館): kept as they are, with an issue.
 
 Known gaps:
 * of a row that is there twice with different numbers the later time counts; without a time both are held back
-* 世帯数, 自主避難者数 and 混雑状況 were seen as composed samples only, the columns of 七尾市 really
+* 世帯数, 自主避難者数 and a column 備考 were seen in composed samples only
 """
 
 from __future__ import annotations
