@@ -187,6 +187,25 @@ def test_a_possibility_has_no_level() -> None:
     assert said(FAR.read_bytes())[1]["jma/far/140010/波の警報級の可能性"].props["highest_text"] == "中"
 
 
+def test_an_element_that_was_stated_before_the_telegram_says_when() -> None:
+    earlier = SERIES.read_bytes().replace(
+        b"2026-11-05T05:00:00+09:00</DateTime>", b"2026-11-05T04:30:00+09:00</DateTime>", 1
+    )
+    stated = [item.props["stated_at"] for item in said(earlier)[1].values()]
+    assert stated == ["2026-11-05T04:30:00+09:00", None, None, None, None]
+
+
+@pytest.mark.store
+def test_said_again_it_changes_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    (_, again) = desk.take(
+        "jma_outlook",
+        actual(SERIES),
+        at(actual(SERIES), "2026-11-05T05:20:00").replace(b"05:00:00+09:00</D", b"05:20:00+09:00</D"),
+    )
+    assert (again.outcome, again.changes.unchanged, again.changes.any) == ("unchanged", 5, False)
+
+
 def test_text_is_kept() -> None:
     _, items = said(NEAR.read_bytes())
     assert items["jma/near/140010/大雨の警報級の可能性"].props["text"] == (

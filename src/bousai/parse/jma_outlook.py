@@ -73,7 +73,7 @@ def parse(body: bytes) -> Iterator[Bulletin | Issue]:
         node.drop("Text", "MeteorologicalInfos", "Comment", "Notice", "TargetArea", "OfficeInfo", "AdditionalInfo")
         yield jma_xml.withdrawal(telegram, kind="weather_outlook", scope=scope, event_id="")
     else:
-        outlooks = _Outlooks(horizon, region_code, region, telegram.bulletin_type)
+        outlooks = _Outlooks(telegram, horizon, region_code, region)
         for group in node.all("MeteorologicalInfos"):
             for series in group.all("TimeSeriesInfo"):
                 periods = jma_meteorology.time_periods(series, issues)
@@ -155,15 +155,16 @@ _NO_VALUE, _UNKNOWN = -1, 99  # ranks below and above all that are known: what n
 class _Outlooks:
     """All of one telegram, by item id; `held_back` where an area had no code."""
 
+    telegram: Telegram
     horizon: str
     region_code: str | None
     region: str
-    telegram: str
     said: dict[str, _Said] = field(default_factory=dict)
     held_back: bool = False
 
     def items(self) -> Iterator[Item]:
-        until = rain.counts_until(self.telegram)  # an old type, and all that it said, gave way at one instant
+        kind_of_telegram = self.telegram.bulletin_type
+        until = rain.counts_until(kind_of_telegram)  # an old type, and all that it said, gave way at one instant
         for item_id, said in self.said.items():
             code = said.area_code
             gravest = said.gravest[1] if said.gravest else {}
@@ -183,7 +184,7 @@ class _Outlooks:
                     "windows": _joined(said.windows),
                     "status_text": said.status_text,
                     "stated_at": said.stated_at,
-                    "telegram": self.telegram,
+                    "telegram": kind_of_telegram,
                 },
                 muni_code=code[:5] if len(code) == 7 and code.isascii() and code.isdigit() else None,
                 valid_to=min((at for at in (max(said.ends, default=None), until) if at), default=None),
@@ -228,6 +229,9 @@ def _read(record: Node, section: str, periods: dict[str, Period], outlooks: _Out
     (place,) = places
     for kind in record.all("Kind"):
         status, stated_at = kind.text("Status"), jma_xml.time_text(kind, "DateTime", issues)
+        # 発表時刻 of the telegram once more; repeated on every item, it would make each of them new every time.
+        if stated_at is not None and datetime.fromisoformat(stated_at) == outlooks.telegram.issued_at:
+            stated_at = None
         for node in kind.all("Property"):
             element = node.text("Type") or ""
             item_id = f"jma/{outlooks.horizon}/{place.code}/{element}"
