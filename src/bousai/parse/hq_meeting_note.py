@@ -54,7 +54,7 @@ _ENTRY = re.compile(
     r"([^:\d()]+?):?(\d[\d,]*|不明|調査中|確認中|未確認|なし)([名人棟件戸箇所か]*)(?:\((.*)\))?(?:※.*)?"
 )
 _LIFELINES = {"水道": "water", "電気": "power", "ガス": "gas", "電話": "telephone", "通信": "internet"}
-_HUMAN = {"分類未確定": "injured_unknown", "中等症": "injured_moderate"}
+_HUMAN = {"分類未確定": "casualty_unclassified", "中等症": "injured_moderate"}
 _THINGS = {
     "住家被害": "house_damaged",
     "道路被害": "road",
