@@ -268,6 +268,14 @@ def test_status_is_all_that_another_status_changes_in_any_telegram(word: str, st
     assert read >= len(CASES) > 50
 
 
+def test_a_delayed_telegram_says_what_it_would_have_said_in_time() -> None:
+    for case in CASES:
+        delayed = bulletins(case.feed, put(case.body, "Head/InfoType", "遅延"))
+        in_time = bulletins(case.feed, put(case.body, "Head/InfoType", "発表"))
+        assert delayed, case.path.name
+        assert [_facts(one) for one in delayed] == [_facts(one) for one in in_time], case.path.name
+
+
 def _facts(bulletin: Bulletin) -> dict[str, object]:
     """Everything but the status."""
     own = {name: getattr(bulletin, name) for name in bulletin.__slots__ if name not in ("items", "status")}
