@@ -51,11 +51,11 @@ def refused(feed: str, name: str, body: bytes) -> ParseError:
     return caught.value
 
 
-def packed(files: dict[str, bytes | str]) -> bytes:
+def packed(files: dict[str, bytes | str], year: int = 2018) -> bytes:
     body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(body, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name, (year, 12, 1, 9, 0, 0)), content)
     return body.getvalue()
 
 
@@ -301,14 +301,15 @@ def apply(tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-def delivery(*ranks: str, edition: int = 24) -> bytes:
+def delivery(*ranks: str, edition: int = 24, year: int = 2025) -> bytes:
     rows = [a31a(rank, river=n) for n, rank in enumerate(ranks)]
     shapes = [shapely.box(139 + int(r) / 100, 35, 139.005 + int(r) / 100, 35.005) for r in ranks]
     return packed(
         {
             f"A31a-20-{edition}_14_14{n:08d}_10.geojson": geojson([row], [shape])
             for n, (row, shape) in enumerate(zip(rows, shapes, strict=True))
-        }
+        },
+        year,
     )
 
 
@@ -322,6 +323,17 @@ def test_a_river_that_is_gone_from_the_next_edition_ends(apply: Callable[..., An
     assert (changes.opened, changes.closed) == (0, 1)
     changes, now = apply("A31a-24_14_10_GML.zip", delivery("1", "4"))  # an older edition that comes late
     assert now == {"1", "2"}
+
+
+def test_of_one_edition_what_was_packed_last_holds(apply: Callable[..., Any]) -> None:
+    """Whatever comes first, and whatever their bytes are."""
+    for later, earlier in ((("1", "2"), ("3",)), (("3",), ("1", "2"))):
+        year = 2024 if later == ("1", "2") else 2025
+        apply("A31a-24_14_10_GML.zip", delivery(*earlier, year=year - 1))
+        _, now = apply("A31a-24_14_10_GML.zip", delivery(*later, year=year))
+        assert now == set(later)
+        _, now = apply("A31a-24_14_10_GML.zip", delivery("4", year=year - 1))
+        assert now == set(later)
 
 
 def test_a_copy_a_tile_and_a_file_without_name_end_nothing(apply: Callable[..., Any]) -> None:
@@ -355,7 +367,7 @@ def test_the_metadata_of_a_real_delivery_dates_the_edition(realdata: Path) -> No
     folder = realdata / "ksj-hazard/ishikawa-ksj-parts/A33-18_17"
     side = {path.name: path.read_bytes() for path in folder.iterdir()}
     rows = [{f"A33_00{n}": value for n, value in enumerate(["1", "2", "17", "x", "y", "z", "2018/8/1", "0"], 1)}]
-    body = packed({**side, "A33-18_17Polygon.geojson": geojson(rows)})
+    body = packed({**side, "A33-18_17Polygon.geojson": geojson(rows)}, year=2018)
     bulletins, issues = parsed("ksj_landslide", "A33-18_17_GML.zip", body)
     assert {str(b.issued_at) for b in bulletins} == {"2018-04-01 00:00:00+09:00"}
     assert {str(b.sent_at) for b in bulletins} == {"2019-03-15 00:00:00+09:00"}

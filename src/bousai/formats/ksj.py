@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -83,12 +84,14 @@ class Layer:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What a document holds: `layers`, each feature in one format only; `side` files with their bytes (metadata,
-    notes), by path; `twins`, layers that are among `layers` in another format; `others`, files of no known use."""
+    notes), by path; `twins`, layers that are among `layers` in another format; `others`, files of no known use.
+    `packed_at`: when the newest of its files was written, by the archive, in the local time of who packed it."""
 
     layers: list[Layer]
     side: dict[str, bytes]
     twins: list[str]
     others: list[str]
+    packed_at: datetime | None = None
 
 
 @contextmanager
@@ -312,7 +315,17 @@ def _sorted(members: dict[str, _Member]) -> Delivery:
             others.append(path)
     if not layers:
         raise _no_layer()
-    return Delivery(list(layers.values()), side, twins, others)
+    written = [at for member in members.values() if (at := _written(member.info)) is not None]
+    return Delivery(list(layers.values()), side, twins, others, max(written, default=None))
+
+
+def _written(info: zipfile.ZipInfo) -> datetime | None:
+    """1980 is what programs write that do not know, and some write days that there are not."""
+    try:
+        at = datetime(*info.date_time)  # noqa: DTZ001  # an archive knows no zone
+    except ValueError:
+        return None
+    return at if at.year > 1980 else None
 
 
 _NO_LAYER = 3

@@ -22,8 +22,10 @@ nothing. A copy from which attributes were taken away, a tile of the API, a file
 no whole statement: what they list is added.
 
 The item id is a hash of all that is said of a zone and of its shape on the grid of six decimals, but for edition and
-licence: the same zone in another format or in the next edition is the same item. Time: the first day of the fiscal
-year of the edition; within an edition the date of its metadata (KS-META) decides. 9999/1/1 is an unknown date.
+licence: the same zone in another format or in the next edition is the same item. Time of a packed delivery: the first
+day of the fiscal year of its edition, so that an old edition that comes late changes nothing; within an edition the
+later of the date of its metadata (KS-META) and the day on which its files were written decides. A file alone has
+neither and is of the time at which it is given. 9999/1/1 is an unknown date.
 
 Left out on purpose: persons and telephones of the metadata; manager codes (A31a_x03: the name stands beside); texts
 for people (注意事項, 属性テキストファイル: explanations by river, see the archive). "No zone" is not "safe".
@@ -40,7 +42,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, BinaryIO
 from unicodedata import normalize
@@ -105,7 +107,7 @@ def parse(body: BinaryIO, options: Options) -> Iterator[Bulletin | Issue]:
         reading = _Reading(options, zones)
         for layer in delivery.layers:
             _layer(reading, layer, alone=len(delivery.layers) == 1 and layer.path == (options.delivery or ""))
-        sent = _metadata_date(delivery.side)
+        sent = _made_at(delivery)
         for scope in reading.scopes:
             yield from _statements(reading, scope, sent)
         yield from reading.issues.values()
@@ -575,11 +577,10 @@ def _canonical(geometry: list[bytes | None]) -> list[bytes | None]:
     return [given if one is None else bytes(one) for one, given in zip(made, geometry, strict=True)]
 
 
-def _statements(reading: _Reading, scope: _Scope, sent: date | None) -> Iterator[Bulletin]:
+def _statements(reading: _Reading, scope: _Scope, sent_at: datetime | None) -> Iterator[Bulletin]:
     year = reading.editions[scope]
     edition = None if year is None else f"{scope.dataset.partition('-')[0]}-{year}"
-    issued_at = None if year is None else _first_day(year)
-    sent_at = None if sent is None or issued_at is None else datetime(sent.year, sent.month, sent.day, tzinfo=JST)
+    issued_at = None if year is None or sent_at is None else _first_day(year)
     whole = reading.scopes[scope]
     for part in range(_PARTS):
         zones = {bytes(record[0]): record for record in reading.zones.records((scope, part))}
@@ -593,7 +594,7 @@ def _statements(reading: _Reading, scope: _Scope, sent: date | None) -> Iterator
             items=_table(scope.dataset, zones, edition, reading.options.licence),
             issuer="国土交通省",
             complete=whole,
-            sent_at=sent_at,
+            sent_at=None if issued_at is None else sent_at,
             bulletin_type=edition or scope.dataset,
         )
 
@@ -620,10 +621,15 @@ def _first_day(edition: str) -> datetime:
 _CITED = re.compile(rb"<citation>.*?<date>\s*<date>\s*(\d{4}-\d{2}-\d{2})\s*</date>", re.DOTALL)
 
 
-def _metadata_date(side: dict[str, bytes]) -> date | None:
-    """The newest date of the data sets that KS-META files describe (JMP 2.0; Shift_JIS, of which this is ASCII)."""
-    found = [day(match[1].decode()) for body in side.values() if (match := _CITED.search(body)) is not None]
-    return max((one for one in found if one is not None), default=None)
+def _made_at(delivery: ksj.Delivery) -> datetime | None:
+    """The newest date of the data sets that KS-META files describe (JMP 2.0; Shift_JIS, of which this is ASCII) and
+    of the files in the archive."""
+    cited = [_CITED.search(body) for body in delivery.side.values()]
+    days = [day(match[1].decode()) for match in cited if match is not None]
+    found = [datetime(one.year, one.month, one.day, tzinfo=JST) for one in days if one is not None]
+    if delivery.packed_at is not None:
+        found.append(delivery.packed_at.replace(tzinfo=JST))
+    return max(found, default=None)
 
 
 def _beside(delivery: ksj.Delivery) -> Iterator[Issue]:
