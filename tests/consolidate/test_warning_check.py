@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,14 +114,12 @@ def test_each_kind_of_difference_is_one_issue_with_the_gravest_first() -> None:
 def test_a_thing_said_twice_counts_as_the_gravest() -> None:
     both = table("weather_warning", {"1400000/heavy_rain": "10"}, scope="a")
     other = table("weather_warning", {"1400000/heavy_rain": "43"}, scope="b")
-    joined = RevisionTable(
-        **{
-            name: [*getattr(both, name), *getattr(other, name)]
-            if isinstance(getattr(both, name), list)
-            else getattr(both, name)
-            for name in RevisionTable.__slots__
-        }
-    )
+    columns = {
+        name: [*getattr(both, name), *getattr(other, name)]
+        for name in RevisionTable.__slots__
+        if isinstance(getattr(both, name), list)
+    }
+    joined = replace(both, **columns)
     summary = table("weather_warning_summary", {"1400000/heavy_rain": "43"})
     assert consolidate.differences(summary, joined, joined) == []
 
@@ -153,7 +152,7 @@ def roll_up(telegrams: list[Path]) -> bytes:
             if one.get("type") != "気象警報・注意報（市町村等）":
                 continue
             for item in one:
-                code = item.findtext("{*}Area/{*}Code")
+                code = item.findtext("{*}Area/{*}Code") or ""
                 if code not in joined:
                     joined[code] = copy.deepcopy(item)
                 else:
