@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bousai import catalogue, normalise, pipeline, store
+from bousai import settings as bousai_settings
 from bousai.errors import ParseError
 from bousai.model import Bulletin, Issue, Item, Provenance, RawDocument
 from bousai.parse import ksj_hazard
@@ -373,6 +374,45 @@ def test_the_metadata_of_a_real_delivery_dates_the_edition(realdata: Path) -> No
     assert {str(b.sent_at) for b in bulletins} == {"2019-03-15 00:00:00+09:00"}
     assert {b.scope.split("/")[2] for b in bulletins} == {"17"}
     assert [issue.code for issue in issues] == ["side_files"]
+
+
+@pytest.mark.store
+def test_a_big_document_is_held_or_quarantined_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the path of a file that is larger than what may be read at once, to the archive, the store and back."""
+    monkeypatch.setattr(pipeline, "_BIG", 0)
+    own = bousai_settings.load({"BOUSAI_DATA": str(tmp_path / "var")})
+    pipeline.prepare(own)
+
+    def ingest(body: bytes, **options: Any) -> pipeline.Ingested:
+        path = tmp_path / "A31a-24_14_10_GML.zip"
+        path.write_bytes(body)
+        (one,) = pipeline.ingest_files("ksj_flood", [(str(path), path)], own, **options)
+        return one
+
+    def shown() -> int:
+        return len(json.loads(b"".join(pipeline.layer_geojson("hazard_zone_flood", own)))["features"])
+
+    many = [str(n) for n in range(1, 41)]
+    assert ingest(delivery(*many, year=2024)).outcome == "stored"
+    assert ingest(delivery(*many, year=2024)).outcome == "unchanged"
+    assert shown() == 40
+    few = ingest(delivery(*many[:20], year=2025))
+    assert (few.outcome, shown()) == ("held", 40)
+    broken = ingest(delivery(*many, "99", year=2025)[:-40])
+    assert (broken.outcome, shown()) == ("quarantined", 40)
+    strict = ingest(
+        packed({f"{NAME}.geojson": geojson([a31a("1", A31a_209="新")] * 3)}, 2025), strict=True, accept=True
+    )
+    assert (strict.outcome, strict.cause) == ("quarantined", f"strict: nobody reads 'A31a_209' of {NAME}.geojson")
+    (again,) = pipeline.retry(few.sha256, own, accept=True)
+    assert (again.outcome, shown()) == ("stored", 20)
+    assert pipeline.ingest_documents("ksj_flood", [few.sha256], own, accept=True)["unchanged_documents"] == 1
+    feature = json.loads(b"".join(pipeline.layer_geojson("hazard_zone_flood", own)))["features"][0]["id"]
+    (traced,) = pipeline.trace(f"hazard_zone_flood/{feature}", own)["revisions"]
+    assert (traced["sha256"], traced["verified"]) == (few.sha256, True)
+    assert traced["bytes"] == len(delivery(*many[:20], year=2025))
 
 
 # ── real files ───────────────────────────────────────────────────────────────────────────────────────────
