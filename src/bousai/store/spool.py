@@ -54,7 +54,7 @@ class Statements:
         if bulletin.complete:
             self.complete[(bulletin.status, bulletin.kind, bulletin.scope)] = len(bulletin.items)
         self._held.append(bulletin)
-        self._size += sum(_ITEM + len(wkb or b"") for wkb in bulletin.items.geometry)
+        self._size += _ITEM * len(bulletin.items) + sum(map(len, filter(None, bulletin.items.geometry)))
         if self._size > _IN_MEMORY:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115

@@ -213,7 +213,7 @@ def _portions(bulletins: Iterable[Bulletin]) -> Iterator[list[_Statement]]:
     size = 0
     for bulletin in bulletins:
         some.append(_statement(bulletin))
-        size += sum(_ITEM + (0 if wkb is None else len(wkb)) for wkb in bulletin.items.geometry)
+        size += _ITEM * len(bulletin.items) + sum(map(len, filter(None, bulletin.items.geometry)))
         if size > _PORTION:
             yield some
             some, size = [], 0
