@@ -14,6 +14,7 @@ from bousai import cli, pipeline, settings
 pytestmark = pytest.mark.store
 
 KUNREN = Path(__file__).resolve().parents[1] / "exercises" / "kunren"
+FEEDS = Path(__file__).resolve().parent / "feeds"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -142,10 +143,46 @@ def test_feeds_shows_every_feed_with_its_state(run: Run) -> None:
     code, out, _ = run("feeds", "--json")
     states = json.loads(out)
     assert code == 0
-    assert {state["state"] for state in states} == {"dead"}
-    assert {state["reason"] for state in states} == {"never read"}
+    assert {state["reason"] for state in states if state["state"] == "dead"} == {"never read"}
+    paused = {state["feed"]: state for state in states if state["state"] != "dead"}
+    assert {state["state"] for state in paused.values()} == {"paused"}
+    assert "terms" in paused["hokuriku_power_outage"]["reason"]
+    assert paused["hokuriku_power_outage"]["next_due_at"] is None
     assert {state["feed"] for state in states} >= {"jma_quake", "gsi_shelter", "ksj_municipality"}
     assert "never read" in run("feeds")[1]
+
+
+def test_a_disabled_feed_is_never_asked_and_takes_files(run: Run) -> None:
+    code, _, err = run("pull", "tepco_power_outage")
+    assert code == 2
+    assert "disabled" in err
+    assert "bousai ingest tepco_power_outage FILE" in err
+    code, out, _ = run("ingest", "tepco_power_outage", FEEDS / "tepco_power_outage" / "data.202611050900.json")
+    assert (code, json.loads(out)["opened"]) == (0, 3)
+
+
+def test_strict_refuses_what_is_not_read_to_the_last_element(run: Run, tmp_path: Path) -> None:
+    sample = (FEEDS / "water_outage" / "water_202611050900.csv").read_text(encoding="utf-8").splitlines()
+    more = tmp_path / "water_202611051000.csv"
+    more.write_text("\n".join([sample[0] + ",新しい列", *(line + ",x" for line in sample[1:])]), encoding="utf-8")
+    code, out, err = run("ingest", "--strict", "water_outage", more)
+    assert (code, json.loads(out)["outcome"]) == (1, "quarantined")
+    assert "strict: nobody reads '新しい列'" in err
+    code, out, _ = run("ingest", "water_outage", more)
+    assert (code, json.loads(out)["outcome"], json.loads(out)["issues"]) == (0, "stored", 1)
+
+
+def test_the_name_of_a_file_is_the_time_of_its_content(run: Run, tmp_path: Path) -> None:
+    body = (FEEDS / "hokuriku_power_outage" / "202611050900.csv").read_bytes()
+    for name in ("202611050900.csv", "outages.csv"):
+        (tmp_path / name).write_bytes(body)
+    code, out, _ = run("ingest", "hokuriku_power_outage", tmp_path / "202611050900.csv")
+    assert (code, json.loads(out)["outcome"]) == (0, "stored")
+    shown = json.loads(run("layer", "lifeline_outage", "--valid-at", "2026-11-05T09:00")[1])
+    assert {one["properties"]["issued_at"] for one in shown["features"]} == {"2026-11-05T09:00:00+09:00"}
+    code, out, err = run("ingest", "hokuriku_power_outage", tmp_path / "outages.csv")
+    assert (code, json.loads(out)["outcome"]) == (1, "quarantined")
+    assert "file name" in err
 
 
 def test_publish_writes_what_changed(run: Run, tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ Oddities: one event is restated with other numbers for days (令和6年能登半
 then 20 km). 遠地地震に関する情報 is a VXSE53 without Intensity: it says nothing about 震度 here. A municipality
 whose stations have not reported has the Condition 震度５弱以上未入電, perhaps beside a smaller MaxInt. VXSE61 gives
 the position twice, the second time in degrees and minutes.
+
+Known gaps:
+* stations (震度観測点) are passed over: the layer tells municipalities
+* no real 取消 was seen, only the official samples
 """
 
 from __future__ import annotations

@@ -16,6 +16,9 @@ all their event ids: it then speaks under the earliest, and empties the scopes o
 Observations are never complete: a station that a later report no longer lists has still measured what it
 measured, and a 訂正 or 取消 says so where it has not. A time or height that cannot be read, an unknown kind and an
 unknown coast never hold back a coast: it goes out with what is known, and an issue tells the rest.
+
+Known gaps:
+* one telegram for several earthquakes (several event ids) was seen in official samples only
 """
 
 from __future__ import annotations

@@ -129,6 +129,12 @@ _HISTORY = (
 )
 
 
+def _first(*instants: int | None) -> datetime | None:
+    """The earliest of some instants, None where there is none: a thing ends when it is ended or when it expires."""
+    known = [one for one in instants if one is not None]
+    return moment(min(known)) if known else None
+
+
 def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str, Any]]:
     with store.engine.connect() as connection:
         rows = connection.execute(sa.text(f"{_HISTORY} WHERE {where} ORDER BY r.opened_by, r.id"), bound).fetchall()
@@ -143,8 +149,7 @@ def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str
             "muni_code": row.muni_code,
             "props": row.props,
             "valid_from": moment(row.valid_from),
-            "valid_to": None if row.valid_to is None else moment(row.valid_to),
-            "expires_at": None if row.expires_at is None else moment(row.expires_at),
+            "valid_to": _first(row.valid_to, row.expires_at),
             "known_from": said[row.opened_by]["recorded_at"],
             "end_known_from": said[row.closed_by]["recorded_at"] if row.closed_by else None,
             "known_to": said[row.retired_by]["recorded_at"] if row.retired_by else None,
