@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -114,7 +115,7 @@ def test_each_kind_of_difference_is_one_issue_with_the_gravest_first() -> None:
 def test_a_thing_said_twice_counts_as_the_gravest() -> None:
     both = table("weather_warning", {"1400000/heavy_rain": "10"}, scope="a")
     other = table("weather_warning", {"1400000/heavy_rain": "43"}, scope="b")
-    columns = {
+    columns: dict[str, Any] = {
         name: [*getattr(both, name), *getattr(other, name)]
         for name in RevisionTable.__slots__
         if isinstance(getattr(both, name), list)
