@@ -18,7 +18,6 @@ import re
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,12 +30,12 @@ import pyproj
 import shapely
 
 from bousai.errors import ParseError
-from bousai.formats import geojson_pieces, ksj_gml, refusal, shapefile
+from bousai.formats import geojson_pieces, ksj_gml, refusal, shapefile, zip_archive
+from bousai.formats.zip_archive import Member
 from bousai.model import Issue
 
 _MEMBERS = 20_000  # every river of 北海道, in five parts each
 _UNPACKED = 32 * 1024**3
-_RATIO = 200
 _SIDE = 4 * 1024**2
 _IN_MEMORY = 64 * 1024**2
 _GEOJSON, _SHAPE, _GML = (".geojson", ".json"), (".shp",), (".xml", ".gml")
@@ -98,8 +97,8 @@ class Delivery:
 def opened(file: BinaryIO, name: str = "") -> Iterator[Delivery]:
     """A delivery, open while its layers are read. `name` is what a document that is no archive is called.
 
-    Raises `ParseError`: those of `geojson.read`, `shapefile.blocks` and `ksj_gml.blocks`, and ``not_zip``,
-    ``hostile_zip``, ``no_layer``, ``wrong_crs``.
+    Raises `ParseError`: those of `geojson.read`, `shapefile.blocks`, `ksj_gml.blocks` and `zip_archive.members`, and
+    ``no_layer``, ``wrong_crs``.
     """
     start = file.read(64 * 1024)
     file.seek(0)
@@ -111,7 +110,7 @@ def opened(file: BinaryIO, name: str = "") -> Iterator[Delivery]:
         yield Delivery([Layer(name, read(lambda: file))], {}, [], [])
         return
     with ExitStack() as stack:
-        members: dict[str, _Member] = {}
+        members: dict[str, Member] = {}
         _collect(file, "", members, stack, inner=False)
         yield _sorted(members)
 
@@ -179,111 +178,26 @@ def _joined(blocks: list[Features]) -> Features:
 # ── the archive ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A file in an archive, opened anew for each reading."""
-
-    archive: zipfile.ZipFile
-    info: zipfile.ZipInfo
-
-    def open(self) -> _Reader:
-        return _Reader(self)
-
-    def bytes(self) -> bytes:
-        return self.open().read(_SIDE)
-
-
-class _Reader(io.RawIOBase):
-    """As many bytes as the archive states and no more; its check sum says whether that was all."""
-
-    def __init__(self, member: _Member) -> None:
-        self._left = member.info.file_size
-        with _broken_as_refusal():
-            self._file = member.archive.open(member.info)
-
-    def read(self, size: int = -1, /) -> bytes:
-        wanted = self._left if size < 0 else min(size, self._left)
-        with _broken_as_refusal():
-            found = self._file.read(wanted)
-            self._left -= len(found)
-            if not self._left:
-                self._file.read(1)  # at its end the check sum is compared
-        return found
-
-
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, IndexError)
-
-
-@contextmanager
-def _broken_as_refusal() -> Iterator[None]:
-    try:
-        yield
-    except _BROKEN_ZIP as error:
-        raise ParseError(
-            f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=refusal.AGAIN
-        ) from error
-
-
-def _collect(file: BinaryIO, folder: str, found: dict[str, _Member], stack: ExitStack, *, inner: bool) -> None:
+def _collect(file: BinaryIO, folder: str, found: dict[str, Member], stack: ExitStack, *, inner: bool) -> None:
     """The files of an archive, and of the archives in it, by path."""
-    with _broken_as_refusal():
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        archive = stack.enter_context(zipfile.ZipFile(file))
-        infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
-        names = [_name(info) for info in infos]
-    _harmless(infos, size)
-    for name, info in zip(names, infos, strict=True):
-        path = f"{folder}{name}"
-        member = _Member(archive, info)
+    for member in zip_archive.members(file, stack, most=_MEMBERS, unpacked=_UNPACKED):
+        path = f"{folder}{_lowered(member.path)}"
         if path.endswith(".zip") and not inner:
             copy = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
             stack.enter_context(copy)
             shutil.copyfileobj(member.open(), copy)
             _collect(copy, f"{path}/", found, stack, inner=True)
-        elif path in found:
-            raise ParseError(f"the archive holds {path[:80]!r} twice", code="not_zip", remedy=refusal.AGAIN)
         else:
             found[path] = member
 
 
-def _name(info: zipfile.ZipInfo) -> str:
-    name = info.filename
-    if not info.flag_bits & 0x800:  # not said to be UTF-8: zipfile took it for cp437
-        try:
-            name = name.encode("cp437").decode("cp932")
-        except UnicodeError:
-            name = info.filename
-    path = PurePosixPath(name.replace("\\", "/"))
-    return str(path.with_name(path.stem + path.suffix.lower())) if path.name else str(path)
+def _lowered(path: str) -> str:
+    """With the suffix in small letters."""
+    stem, dot, suffix = path.rpartition(".")
+    return f"{stem}{dot}{suffix.lower()}"
 
 
-def _harmless(infos: list[zipfile.ZipInfo], size: int) -> None:
-    unpacked = sum(info.file_size for info in infos)
-    packed = min(sum(info.compress_size for info in infos), size)  # stated sizes may be wrong
-    why = None
-    if len(infos) > _MEMBERS:
-        why = f"{len(infos)} files"
-    elif unpacked > _UNPACKED or unpacked > _RATIO * max(packed, 1024):
-        why = f"{packed} bytes that unpack to {unpacked}"
-    for info in infos:
-        if not info.filename:
-            why = "a file without a name"
-            continue
-        path = PurePosixPath(info.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or info.filename[1:2] == ":":
-            why = f"a file outside of it: {info.filename[:80]!r}"
-        elif info.external_attr >> 16 & 0o170000 == 0o120000:
-            why = f"a symbolic link: {info.filename[:80]!r}"
-        elif info.flag_bits & 1:
-            why = "an encrypted file"
-        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            why = f"a file packed in an unusual way ({info.compress_type})"
-    if why is not None:
-        raise ParseError(f"the archive holds {why}", code="hostile_zip", remedy="ask the publisher; nothing was read")
-
-
-def _sorted(members: dict[str, _Member]) -> Delivery:
+def _sorted(members: dict[str, Member]) -> Delivery:
     """Which file is a layer and which stands beside one; a layer that is there in several formats is taken once."""
     layers: dict[str, Layer] = {}
     side: dict[str, bytes] = {}
@@ -294,7 +208,7 @@ def _sorted(members: dict[str, _Member]) -> Delivery:
         member, base = members[path], PurePosixPath(path).name
         if base.upper().startswith("KS-META") or base.endswith((".txt", ".csv", ".html", ".htm")):
             if member.info.file_size <= _SIDE:
-                side[path] = member.bytes()
+                side[path] = member.open().read()
             else:
                 others.append(path)
             continue
@@ -379,13 +293,13 @@ def _gml(open_: _Open) -> Callable[[Layer], Iterator[Features]]:
     return blocks
 
 
-def _shape(members: dict[str, _Member], stem: str) -> Callable[[Layer], Iterator[Features]]:
+def _shape(members: dict[str, Member], stem: str) -> Callable[[Layer], Iterator[Features]]:
     def blocks(layer: Layer) -> Iterator[Features]:
         parts = {suffix: members.get(stem + suffix) for suffix in (".shp", ".shx", ".dbf", ".prj")}
         shp, shx, dbf, prj = parts.values()
         if shp is None or shx is None or dbf is None:
             raise ParseError(f"{stem[-80:]!r}: .dbf or .shx is missing", code="not_shapefile", remedy=refusal.AGAIN)
-        system = _system(layer, None if prj is None else prj.bytes().decode("latin-1"))
+        system = _system(layer, None if prj is None else prj.open().read(_SIDE).decode("latin-1"))
         first = 0
         for block in shapefile.blocks(layer.path, shp.open, shx.open, dbf.open):
             if block.deleted:

@@ -10,8 +10,12 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import BinaryIO, cast
 
 from bousai.errors import ParseError
 from bousai.formats import refusal
@@ -22,33 +26,52 @@ _RATIO = 200
 _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, IndexError)
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an open archive. `path` is its path with ``/``."""
+
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+    path: str
+
+    def open(self) -> BinaryIO:
+        """Its content from the beginning, to be read forward, however long it is. Raises `ParseError` ``not_zip``,
+        also while it is read."""
+        return cast("BinaryIO", _Reader(self))
+
+
 def read(body: bytes, wanted: Callable[[str], bool]) -> tuple[dict[str, bytes], list[str]]:
     """The files whose path `wanted` accepts, by path with ``/``, and the paths of all files in the archive.
 
-    What is not wanted is not unpacked. Raises `ParseError`: ``empty``, ``html_instead_of_zip``, ``not_zip``,
-    ``hostile_zip``, ``duplicate_file``.
+    What is not wanted is not unpacked. Raises `ParseError`: ``empty``, ``html_instead_of_zip``, those of `members`.
     """
     start = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start:
         raise refusal.empty()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise refusal.page("an HTML or XML page", "a ZIP archive", "html_instead_of_zip")
-    try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
-            _harmless(infos, len(body))
-            names = [_name(info) for info in infos]
-            if len(set(names)) != len(names):
-                again = next(name for name in names if names.count(name) > 1)
-                raise ParseError(
-                    f"the archive holds {again[:80]!r} more than once", code="duplicate_file", remedy=refusal.AGAIN
-                )
-            chosen = [(name, info) for name, info in zip(names, infos, strict=True) if wanted(name)]
-            return {name: _content(archive, info) for name, info in chosen}, names
-    except _BROKEN as error:
+    with ExitStack() as stack:
+        found = members(io.BytesIO(body), stack)
+        return {one.path: one.open().read() for one in found if wanted(one.path)}, [one.path for one in found]
+
+
+def members(file: BinaryIO, stack: ExitStack, *, most: int = _MEMBERS, unpacked: int = _UNPACKED) -> list[Member]:
+    """The files of an archive, which stays open as long as `stack`. No more than `most` files, and no more bytes than
+    `unpacked`, are taken for harmless. Raises `ParseError`: ``not_zip``, ``hostile_zip``, ``duplicate_file``."""
+    with _broken_as_refusal():
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
+    _harmless(infos, size, most, unpacked)
+    with _broken_as_refusal():
+        found = [Member(archive, info, _name(info)) for info in infos]
+    again = next((path for path, times in Counter(one.path for one in found).items() if times > 1), None)
+    if again is not None:
         raise ParseError(
-            f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=refusal.AGAIN
-        ) from error
+            f"the archive holds {again[:80]!r} more than once", code="duplicate_file", remedy=refusal.AGAIN
+        )
+    return found
 
 
 def base_name(path: str) -> str:
@@ -60,10 +83,32 @@ def base_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+class _Reader(io.RawIOBase):
     """As many bytes as the archive states and no more; its check sum says whether that was all."""
-    with archive.open(info) as file:
-        return file.read(info.file_size)
+
+    def __init__(self, member: Member) -> None:
+        self._left = member.info.file_size
+        with _broken_as_refusal():
+            self._file = member.archive.open(member.info)
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        with _broken_as_refusal():
+            found = self._file.read(wanted)
+            self._left -= len(found)
+            if not self._left:
+                self._file.read(1)  # at its end the check sum is compared
+        return found
+
+
+@contextmanager
+def _broken_as_refusal() -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise ParseError(
+            f"not a readable ZIP archive: {str(error)[:200]!r}", code="not_zip", remedy=refusal.AGAIN
+        ) from error
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -76,13 +121,13 @@ def _name(info: zipfile.ZipInfo) -> str:
     return str(PurePosixPath(name.replace("\\", "/")))
 
 
-def _harmless(infos: list[zipfile.ZipInfo], size: int) -> None:
+def _harmless(infos: list[zipfile.ZipInfo], size: int, most: int, allowed: int) -> None:
     unpacked = sum(info.file_size for info in infos)
     packed = min(sum(info.compress_size for info in infos), size)  # stated sizes may be wrong
     why = None
-    if len(infos) > _MEMBERS:
+    if len(infos) > most:
         why = f"{len(infos)} files"
-    elif unpacked > _UNPACKED or unpacked > _RATIO * max(packed, 1024):
+    elif unpacked > allowed or unpacked > _RATIO * max(packed, 1024):
         why = f"{packed} bytes that unpack to {unpacked}"
     for info in infos:
         if not info.filename:
