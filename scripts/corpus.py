@@ -21,6 +21,24 @@ from bousai.formats import jma_xml
 from bousai.model import Issue, RawDocument
 
 PROJECT = Path(__file__).resolve().parents[1]
+REFUSED = {
+    # the splitter's own placeholder for a ward, not a list
+    "gsi-shelters/geojson/evacuation/011011_unavailable.json": "not_feature_collection",
+    # the official form, blank
+    "damage-tables/form4/no.4.xls": "template_not_filled",
+    # made to be invalid
+    "cap/invalid.cap": "invalid_cap",
+    # codes whose columns only their sender knows
+    "sip4d-zip/0304-02.zip": "unsupported_code",
+    "sip4d-zip/052_20250801_0000000.zip": "unsupported_code",
+    "sip4d-zip/bomtest.zip": "unsupported_code",
+    "sip4d-zip/multi_geometry_type_err.zip": "unsupported_code",
+    "sip4d-zip/polygon_style_err_sample.zip": "unsupported_code",
+    "sip4d-zip/ttid_nashi.zip": "unsupported_code",
+    # its time is T010:05:02
+    "sip4d-zip/kunren_023_01-001-01_20260414140049_1.zip": "bad_time",
+}
+"""Real files that must be refused, with the code: not what their feed promises, or a fault that a person must see."""
 MANIFEST = PROJECT / "exercises" / "realdata.yml"
 
 

@@ -19,12 +19,6 @@ FOLDER = Path(os.environ.get("BOUSAI_REALDATA", PROJECT.parent / "shared" / "rea
 KNOWN = catalogue.load(PROJECT / "config")
 PLAYED = corpus.recording(FOLDER).documents if FOLDER.is_dir() else ()
 
-REFUSED = {
-    # the splitter's own placeholder for a ward, not a list
-    "gsi-shelters/geojson/evacuation/011011_unavailable.json": "not_feature_collection",
-}
-"""Real files that must be refused, with the code: not what their feed promises, or a fault that a person must see."""
-
 
 @pytest.mark.parametrize("one", PLAYED, ids=lambda one: one.path)
 def test_a_real_file_is_read_to_its_last_element(realdata: Path, one: corpus.Recorded) -> None:
@@ -32,7 +26,7 @@ def test_a_real_file_is_read_to_its_last_element(realdata: Path, one: corpus.Rec
     assert feed is not None, f"no feed takes {one.title}"
     path = realdata / one.path
     reading = corpus.read(feed, one.path, path.name, path.read_bytes(), one.at)
-    assert reading.refused == REFUSED.get(one.path), reading.cause
+    assert reading.refused == corpus.REFUSED.get(one.path), reading.cause
     assert reading.unread == ()
 
 

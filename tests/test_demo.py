@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
+import corpus
+
 pytestmark = [pytest.mark.e2e, pytest.mark.airflow]
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -48,10 +50,11 @@ def features(into: Path, layer: str) -> list[dict[str, Any]]:
     return found
 
 
-def telegrams(realdata: Path) -> dict[str, list[Any]]:
-    """Real telegrams as element trees by Control/Title."""
+def telegrams(realdata: Path, *folders: str) -> dict[str, list[Any]]:
+    """Telegrams of some folders (the real ones) as element trees by Control/Title."""
     found = defaultdict(list)
-    for path in sorted((realdata / "jma-xml").glob("real-*/**/*.xml")):
+    patterns = [f"{folder}/**/*.xml" for folder in folders or ("real-*",)]
+    for path in sorted(path for pattern in patterns for path in (realdata / "jma-xml").glob(pattern)):
         tree = etree.parse(path)
         found[tree.findtext("{*}Control/{*}Title")].append(tree)
     return found
@@ -64,6 +67,14 @@ QUAKE = (
     "顕著な地震の震源要素更新のお知らせ",
     "長周期地震動に関する観測情報",
 )
+WARNING = {
+    "気象特別警報・警報・注意報",
+    "気象警報・注意報（Ｈ２７）",
+    *(
+        f"気象警報・注意報（Ｒ０６）（{of}）"
+        for of in ("大雨", "土砂", "高潮", "暴風", "波浪", "大雪", "その他注意報")
+    ),
+}
 TSUNAMI = ("津波警報・注意報・予報a", "津波情報a", "沖合の津波観測に関する情報")
 
 
@@ -72,23 +83,44 @@ def event_ids(trees: list[Any]) -> set[str]:
 
 
 def test_every_document_was_read(realdata: Path, played: tuple[Path, str, dict[str, Any]]) -> None:
-    by_title = telegrams(realdata)
+    by_title = telegrams(realdata, "real-*", "samples-official")
+    lists = realdata / "gsi-shelters"
+    kumamoto = realdata / "municipal-shelters/kumamoto-2026"
     expected = {
         "jma_quake": sum(len(by_title[title]) for title in QUAKE),
         "jma_tsunami": sum(len(by_title[title]) for title in TSUNAMI),
-        "jma_warning": sum(
-            len(trees) for title, trees in by_title.items() if title.startswith("気象") and "報" in title
-        ),
-        "gsi_evacuation_site": len(list((realdata / "gsi-shelters" / "geojson" / "emergency").iterdir())),
-        "gsi_shelter": len(list((realdata / "gsi-shelters").glob("*/*.csv")))
-        + len(list((realdata / "gsi-shelters" / "geojson" / "evacuation").iterdir())),
+        "jma_warning": sum(len(trees) for title, trees in by_title.items() if title in WARNING),
+        "gsi_evacuation_site": len(list((lists / "geojson/emergency").iterdir())),
+        "gsi_shelter": len([*lists.glob("*/*.csv"), *(lists / "geojson/evacuation").iterdir()])
+        + len(list(kumamoto.glob("kumamoto-designated-shelters-*"))),
         "ksj_municipality": len(list((realdata / "n03").glob("N03-*"))),
+        "kumamoto_damage_report": len(list((realdata / "damage-tables/r8-kumamoto-pref").iterdir())),
+        "cao_damage_report": len(list((realdata / "damage-tables/r8-kumamoto-cabinet").iterdir())),
+        "nanao_shelter_status": len(list((realdata / "shelter-status-nanao").glob("open_shelter_*"))),
+        "hokuriku_power_outage": len(list((realdata / "damage-tables/rikuden-outage-2024").iterdir())),
     }
     _, _, summary = played
-    assert {feed: counts["documents"] for feed, counts in summary["feeds"].items()} == expected
-    refused = {feed: counts["quarantined"] + counts["held"] for feed, counts in summary["feeds"].items()}
-    placeholders = list((realdata / "gsi-shelters" / "geojson" / "evacuation").glob("*_unavailable.json"))
-    assert refused == {**dict.fromkeys(expected, 0), "gsi_shelter": len(placeholders)}
+    assert {feed: summary["feeds"][feed]["documents"] for feed in expected} == expected
+    telegram_count = sum(len(trees) for trees in by_title.values())
+    taken = sum(counts["documents"] for feed, counts in summary["feeds"].items() if feed.startswith("jma_"))
+    assert taken == telegram_count
+
+
+def test_every_file_has_an_outcome_and_every_refusal_a_reason(
+    realdata: Path, played: tuple[Path, str, dict[str, Any]]
+) -> None:
+    into, printed, summary = played
+    with (into / "files.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    files = {path.relative_to(realdata).as_posix() for path in realdata.rglob("*") if path.is_file()}
+    assert set(rows) == files
+    assert {row["outcome"] for row in rows.values()} == {"stored", "unchanged", "quarantined", "left out"}
+    assert all(row["why"] for row in rows.values() if row["outcome"] != "stored")
+    refused = {name for name, row in rows.items() if row["outcome"] == "quarantined"}
+    assert refused == set(corpus.REFUSED)
+    assert sum(counts["held"] for counts in summary["feeds"].values()) == 0
+    assert sum(summary["files"].values()) == len(files)
+    assert "failed" not in printed
 
 
 def test_places_are_those_of_the_lists(realdata: Path, played: tuple[Path, str, dict[str, Any]]) -> None:

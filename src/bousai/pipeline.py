@@ -332,7 +332,7 @@ def _ingested(
     said = statements if report is None else _told(statements, partial(report, raw.name, "storing"))
     changes = store.apply(house.store, said, provenance, house.now(), issues)
     if _ROLL_UP in feed.kinds:
-        store.add_issues(house.store, feed.id, _compared(house, statements), house.now())
+        _compare(house, feed, statements)
     outcome = "stored" if changes.any else "unchanged"
     return Ingested(feed.id, raw.name, raw.sha256, outcome, len(statements), changes, len(issues))
 
@@ -340,11 +340,15 @@ def _ingested(
 _ROLL_UP = "weather_warning_summary"
 
 
-def _compared(house: House, statements: store.Statements) -> list[Issue]:
+def _compare(house: House, feed: Feed, statements: store.Statements) -> None:
     """What JMA's roll-up of the warnings says otherwise than the telegrams that we gathered, of the same moment."""
-    moments = {(one.status, one.issued_at) for one in statements if one.kind == _ROLL_UP and one.issued_at}
+    moments = {
+        (one.status, one.issued_at)
+        for one in statements
+        if one.kind == _ROLL_UP and one.issued_at and one.msg_type != "withdraw"
+    }
     found: list[Issue] = []
-    for status, at in moments:
+    for status, at in sorted(moments):
         summary, state, before = (
             store.items(house.store, kind, valid_at=when, known_at=None, status=status)
             for kind, when in (
@@ -354,7 +358,8 @@ def _compared(house: House, statements: store.Statements) -> list[Issue]:
             )
         )
         found += consolidate.differences(summary, state, before)
-    return found
+    if moments:
+        store.restate_issues(house.store, feed.id, consolidate.CODES, found, house.now())
 
 
 def ingest_documents(

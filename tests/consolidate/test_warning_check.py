@@ -214,3 +214,27 @@ def test_a_warning_that_the_roll_up_lacks_is_told(tmp_path: Path) -> None:
     path = tmp_path / UNTIL_NOW[-1].name
     path.write_bytes(body)
     assert "warning_extra" in told(tmp_path, [*UNTIL_NOW[:-1], path])
+
+
+@pytest.mark.store
+def test_a_difference_is_an_open_issue_until_a_later_roll_up_no_longer_finds_it(tmp_path: Path) -> None:
+    own = settings.load({"BOUSAI_DATA": str(tmp_path / "var")})
+    pipeline.prepare(own)
+    missed = next(path for path in UNTIL_NOW if "VPWW56" in path.name)
+    first = [(path.name, path.read_bytes()) for path in UNTIL_NOW if path != missed]
+    list(pipeline.ingest_files("jma_warning", first, own))
+
+    def issues_after(minute: int) -> dict[str, str]:
+        body = roll_up(UNTIL_NOW)
+        for before, after in (
+            (b"T12:25:00", f"T12:{minute}:00".encode()),
+            (b"T03:25:58", f"T03:{minute}:58".encode()),
+        ):
+            body = body.replace(before, after)
+        list(pipeline.ingest_files("jma_warning_summary", [(f"{minute}_VPWS50.xml", body)], own))
+        return {issue["code"]: issue["remedy"] for issue in pipeline.open_issues("jma_warning_summary", own)}
+
+    assert "warning_missing" in issues_after(25)
+    assert "long index" in issues_after(35)["warning_missing"]
+    list(pipeline.ingest_files("jma_warning", [(missed.name, missed.read_bytes())], own))
+    assert "warning_missing" not in issues_after(45)

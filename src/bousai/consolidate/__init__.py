@@ -7,6 +7,6 @@ May use: `vocab`, `model`, `errors`. Never: queries; changes what a source said;
 Add here: one module per question. Tests: tests/consolidate.
 """
 
-from bousai.consolidate.warning_check import SETTLED, differences
+from bousai.consolidate.warning_check import CODES, SETTLED, differences
 
-__all__ = ["SETTLED", "differences"]
+__all__ = ["CODES", "SETTLED", "differences"]

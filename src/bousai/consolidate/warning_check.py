@@ -23,6 +23,9 @@ from bousai.vocab import warning
 SETTLED = timedelta(minutes=2)
 """What was issued or lifted within this time may or may not be in a roll-up yet; a real difference is in the next."""
 
+CODES = ("warning_missing", "warning_grade", "warning_extra")
+"""The codes of the issues that `differences` makes."""
+
 _EXAMPLES = 5
 _REMEDY = (
     "read the long index of feed jma_warning again; if the next roll-up says the same, compare with www.jma.go.jp"

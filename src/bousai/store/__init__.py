@@ -26,6 +26,7 @@ from bousai.store.ledger import (
     record_receipt,
     refused_documents,
     resolve_issues,
+    restate_issues,
     set_outcome,
 )
 from bousai.store.read import (
@@ -72,6 +73,7 @@ __all__ = [
     "record_receipt",
     "refused_documents",
     "resolve_issues",
+    "restate_issues",
     "set_outcome",
     "trace",
 ]

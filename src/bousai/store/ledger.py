@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -150,6 +150,25 @@ def add_issues(
         dialect.lock_for_writing(connection)
         document_id = None if raw is None else ensure_document(connection, raw)
         return write_issues(connection, feed, document_id, issues, instant(now), stale)
+
+
+def restate_issues(store: Store, feed: str, codes: Collection[str], found: Sequence[Issue], now: datetime) -> None:
+    """The issues of a feed with these codes, as a check that looks at the whole has just found them: what it no
+    longer
+    finds is resolved. In a transaction of its own."""
+    t = schema.issue
+    with dialect.writing(store.engine).begin() as connection:
+        dialect.lock_for_writing(connection)
+        write_issues(connection, feed, None, found, instant(now))
+        gone = sa.and_(t.c.feed == feed, t.c.document_id.is_(None), t.c.code.in_(codes), t.c.state == "open")
+        for issue in found:
+            gone = sa.and_(gone, sa.not_(sa.and_(t.c.code == issue.code, t.c.cause == issue.cause)))
+        connection.execute(sa.update(t).where(gone).values(state="resolved"))
+        for issue in found:  # it may have been resolved, and has come back
+            back = sa.and_(
+                t.c.feed == feed, t.c.document_id.is_(None), t.c.code == issue.code, t.c.cause == issue.cause
+            )
+            connection.execute(sa.update(t).where(back, t.c.state == "resolved").values(state="open"))
 
 
 def record_document(store: Store, raw: RawDocument) -> None:
