@@ -27,10 +27,11 @@ class Book:
     def record(self, fetched: Fetched) -> None:
         self.receipts.append(fetched.receipt)
         if fetched.body is not None:
-            digest = sha256(fetched.body).hexdigest()
+            body = fetched.body if isinstance(fetched.body, bytes) else fetched.body.read_bytes()
+            digest = sha256(body).hexdigest()
             assert fetched.receipt.sha256 == digest
-            assert fetched.receipt.size == len(fetched.body)
-            self.bodies[digest] = fetched.body
+            assert fetched.receipt.size == len(body)
+            self.bodies[digest] = body
         if fetched.document is not None:
             assert fetched.document.sha256 == fetched.receipt.sha256
             self.documents.append(fetched.document)

@@ -14,7 +14,7 @@ import pytest
 
 from bousai.catalogue import Feed, FolderSource
 from bousai.errors import FetchError
-from bousai.fetch import Fetched, pull
+from bousai.fetch import Fetched, folder, pull
 from bousai.fetch.folder import SETTLE
 from bousai.model import Issue
 from tests.fetch.book import Book, a_feed, documents, issues, receipts
@@ -185,6 +185,20 @@ def test_names_of_a_mac_and_of_windows(world: World) -> None:
     (issue,) = issues(world.visit())
     assert issue.code == "not_a_file"
     assert "\\udc81" in issue.cause
+
+
+def test_a_big_file_is_handed_on_as_a_copy_that_is_gone_afterwards(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "IN_MEMORY", 10)
+    there = world.put("big.xml", "x" * 1000)
+    (came,) = (one for one in world.visit() if isinstance(one, Fetched) and one.document is not None)
+    assert isinstance(came.body, Path)
+    assert came.body != there
+    assert not came.body.exists()
+    assert world.book.bodies == {sha256(b"x" * 1000).hexdigest(): b"x" * 1000}
+    assert [path.name for path in world.data.iterdir()] == ["drop"]
+    assert documents(world.visit()) == []
 
 
 def test_a_file_that_is_too_large_stops_no_other(world: World) -> None:

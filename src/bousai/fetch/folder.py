@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from unicodedata import normalize
 
@@ -24,6 +27,7 @@ from bousai.fetch.visit import Fetched, Visit, by_number, failure
 from bousai.model import Issue, RawDocument, Receipt
 
 SETTLE = 3.0
+IN_MEMORY = 64 * 1024**2
 
 
 def dropped(visit: Visit, source: FolderSource, data: Path) -> Iterator[Fetched | Issue]:
@@ -57,7 +61,7 @@ def dropped(visit: Visit, source: FolderSource, data: Path) -> Iterator[Fetched 
         if fresh:
             visit.sleep(SETTLE)
         for name, on_disk, mark in sorted(fresh, key=lambda one: (by_number(one[0]), one[0])):
-            yield from _file(visit, f"{address}/{name}", folder, name, on_disk, mark)
+            yield from _file(visit, f"{address}/{name}", folder, name, on_disk, mark, data)
     finally:
         os.close(folder)
 
@@ -97,10 +101,14 @@ def _taken(visit: Visit, url: str, mark: str) -> bool:
     return before is not None and before.etag == mark
 
 
-def _file(visit: Visit, url: str, folder: int, name: str, on_disk: str, mark: str) -> Iterator[Fetched | Issue]:
+def _file(
+    visit: Visit, url: str, folder: int, name: str, on_disk: str, mark: str, data: Path
+) -> Iterator[Fetched | Issue]:
     at, started = visit.now(), time.monotonic()
     try:
-        body = _bytes(visit, url, folder, on_disk, mark)
+        with _content(visit, url, folder, on_disk, mark, data) as body:
+            if body is not None:
+                yield _came(visit, url, name, at, time.monotonic() - started, body, mark)
     except FileNotFoundError:
         return
     except (OSError, FetchError) as error:
@@ -111,18 +119,21 @@ def _file(visit: Visit, url: str, folder: int, name: str, on_disk: str, mark: st
         )
         yield failure(visit.feed.id, url, at, time.monotonic() - started, refused)
         yield Issue(refused.code, refused.cause, refused.remedy, "warning", url)
-        return
-    if body is not None:
-        yield _came(visit, url, name, at, time.monotonic() - started, body, mark)
 
 
-def _bytes(visit: Visit, url: str, folder: int, on_disk: str, mark: str) -> bytes | None:
-    """The whole file; None where it is still being written, then it is looked at again at the next visit."""
+@contextmanager
+def _content(
+    visit: Visit, url: str, folder: int, on_disk: str, mark: str, data: Path
+) -> Iterator[bytes | Path | None]:
+    """The whole file, of a big one a copy of our own that lasts as long as the context; None where it is still being
+    written, then it is looked at again at the next visit."""
     handle = os.open(on_disk, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    with os.fdopen(handle, "rb") as file:
+    with ExitStack() as stack:
+        file = stack.enter_context(os.fdopen(handle, "rb"))
         there = os.fstat(handle)
         if not stat.S_ISREG(there.st_mode) or _mark(there) != mark:
-            return None
+            yield None
+            return
         most = visit.feed.max_bytes
         if there.st_size > most:
             raise FetchError(
@@ -131,12 +142,26 @@ def _bytes(visit: Visit, url: str, folder: int, on_disk: str, mark: str) -> byte
                 remedy="if it is right, raise max_bytes of the feed",
                 transient=False,
             )
-        body = file.read(most + 1)
-        return body if _mark(os.fstat(handle)) == mark and len(body) == there.st_size else None
+        if there.st_size <= IN_MEMORY:
+            body: bytes | Path = file.read(most + 1)
+        else:
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(dir=data, prefix=".dropped-"))
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            body = Path(copy.name)
+        yield body if _mark(os.fstat(handle)) == mark and _size(body) == there.st_size else None
 
 
-def _came(visit: Visit, url: str, name: str, at: datetime, seconds: float, body: bytes, mark: str) -> Fetched:
-    digest = sha256(body).hexdigest()
+def _size(body: bytes | Path) -> int:
+    return len(body) if isinstance(body, bytes) else body.stat().st_size
+
+
+def _came(visit: Visit, url: str, name: str, at: datetime, seconds: float, body: bytes | Path, mark: str) -> Fetched:
+    if isinstance(body, bytes):
+        digest = sha256(body).hexdigest()
+    else:
+        with body.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
     before = visit.ledger.last_good(url, visit.feed.id)
     known = before is not None and before.sha256 == digest
     receipt = Receipt(
@@ -145,14 +170,14 @@ def _came(visit: Visit, url: str, name: str, at: datetime, seconds: float, body:
         at,
         seconds,
         "known" if known else "new",
-        size=len(body),
+        size=_size(body),
         sha256=digest,
         etag=mark,
     )
     if known:
         return Fetched(receipt)
     # The time of the file says when a copy was made, not when its content was true: it dates nothing.
-    return Fetched(receipt, body, RawDocument(digest, visit.feed.id, url, name, at, len(body)))
+    return Fetched(receipt, body, RawDocument(digest, visit.feed.id, url, name, at, _size(body)))
 
 
 def _left(url: str, cause: str, remedy: str) -> Issue:

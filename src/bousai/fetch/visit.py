@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import unquote, urlsplit
 
@@ -55,10 +56,11 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One attempt. `body` where bytes came that are not archived yet; `document` where they are to be ingested."""
+    """One attempt. `body` where bytes came that are not archived yet, of very many a file that holds them until the
+    next attempt is asked for; `document` where they are to be ingested."""
 
     receipt: Receipt
-    body: bytes | None = None
+    body: bytes | Path | None = None
     document: RawDocument | None = None
 
 
@@ -186,7 +188,7 @@ class Visit:
             yield came
         assert came is not None  # ask gives an answer or raises
         assert came.receipt.sha256 is not None
-        return came.body if came.body is not None else self.ledger.body(came.receipt.sha256)
+        return came.body if isinstance(came.body, bytes) else self.ledger.body(came.receipt.sha256)
 
     def _spared(self, recent: Receipt, at: datetime) -> Receipt:
         """The receipt of a poll that was not sent: what was read within the minute stands for it."""
