@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -44,7 +44,10 @@ MANIFEST = PROJECT / "exercises" / "realdata.yml"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading one document gave: `refused` is the code of the `ParseError`, `issues` are counted by code."""
+    """What reading one document gave: `refused` is the code of the `ParseError`, `issues` are counted by code.
+
+    `sample`: a publisher's own sample, played as a test, and no document of a day.
+    """
 
     path: str
     feed: str
@@ -54,6 +57,7 @@ class Reading:
     unread: tuple[str, ...]
     refused: str | None = None
     cause: str | None = None
+    sample: bool = False
 
 
 def recording(folder: Path) -> Recording:
@@ -106,7 +110,8 @@ def readings(folder: Path) -> Iterator[Reading]:
             yield Reading(one.path, "", 0, 0, Counter(), (), "no_feed", f"no feed takes {one.title or one.path}")
         else:
             path = folder / one.path
-            yield read(feed, one.path, path.name, path.read_bytes(), one.at)
+            reading = read(feed, one.path, path.name, path.read_bytes(), one.at)
+            yield replace(reading, sample=one.status == "test")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""``make goldens``: write the expected outputs of the tests and the tables of the READMEs anew.
+"""``make goldens``: write the expected outputs of the tests and the tables of the READMEs and docs/ anew.
 
 The samples of a feed are the exercise documents in exercises/kunren/<feed>/ and whatever lies in tests/feeds/<feed>/
 beside the goldens. What a sample's parser makes of it is the golden tests/feeds/<feed>/<sample>.golden.json: read the
@@ -15,6 +15,7 @@ from typing import Any
 
 import shapely
 
+import formats_page
 import readme_tables
 from bousai import catalogue, pipeline
 from bousai.catalogue import Feed
@@ -82,6 +83,7 @@ def main() -> None:
         for path, sample in wanted.items():
             path.write_text(golden(feed, sample.name, sample.read_bytes()), encoding="utf-8")
     readme_tables.main()
+    formats_page.main()
 
 
 if __name__ == "__main__":

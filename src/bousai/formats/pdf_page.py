@@ -50,9 +50,8 @@ _BROKEN = (
     AssertionError,
     AttributeError,
     LookupError,
-    NotImplementedError,
     OSError,
-    RecursionError,
+    RuntimeError,  # with its classes for what is not implemented and for too deep a recursion
     TypeError,
     ValueError,
     struct.error,
