@@ -174,6 +174,33 @@ def test_one_layer_in_three_formats_is_read_once(tmp_path: Path) -> None:
     assert f"{NAME}.xml" in told.cause
 
 
+def test_layers_of_other_places_are_no_twins(tmp_path: Path) -> None:
+    """One name that begins another is the same layer only where no digits follow."""
+    rows = [a31a(rank) for rank in ("1", "2", "3")]
+    files: dict[str, bytes | str] = {
+        "A31a-20-24_14_1.geojson": geojson(rows[:1], [ZONES[1]]),
+        "A31a-20-24_14_10.xml": gml([{"riverNumber": "1400000001", "waterDepth": "2"}], shapes=[ZONES[1]]),
+        **shapefile(tmp_path / "shp", [rows[2]], "A31a-20-24_14_100Polygon"),
+        "A31a-20-24_14_100.xml": gml([{"riverNumber": "1400000001", "waterDepth": "3"}]),
+    }
+    bulletins, issues = parsed("ksj_flood", "A31a-24_14_GML.zip", packed(files))
+    assert sorted(item.props["class_code"] for item in items(bulletins).values()) == ["1", "2", "3"]
+    assert [(issue.code, issue.position) for issue in issues] == [("same_in_another_format", "A31a-20-24_14_100.xml")]
+
+
+def test_meshes_with_collapse_zones_under_either_name() -> None:
+    shapes = [ZONES[1]]
+    for name, attribute in (
+        ("A31-22_40", "A31_401"),
+        ("A31b-41-24_10_5339", "A31b_411"),
+        ("A31b-42-24_10_5339", "A31b_421"),
+    ):
+        bulletins, issues = parsed("ksj_flood", f"{name}.geojson", geojson([{attribute: 2}], shapes))
+        assert [item.props["zone"] for item in items(bulletins).values()] == ["bank_erosion"], name
+        assert {bulletin.complete for bulletin in bulletins} == {True}
+        assert issues == []
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 6)), min_size=1, max_size=6, unique=True

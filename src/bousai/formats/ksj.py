@@ -187,6 +187,8 @@ def _collect(file: BinaryIO, folder: str, found: dict[str, Member], stack: ExitS
             stack.enter_context(copy)
             shutil.copyfileobj(member.open(), copy)
             _collect(copy, f"{path}/", found, stack, inner=True)
+        elif path in found:
+            raise ParseError(f"the archive holds {path[:80]!r} twice", code="duplicate_file", remedy=refusal.AGAIN)
         else:
             found[path] = member
 
@@ -203,6 +205,7 @@ def _sorted(members: dict[str, Member]) -> Delivery:
     side: dict[str, bytes] = {}
     twins: list[str] = []
     others: list[str] = []
+    names: list[tuple[str, int]] = []
     ordered = sorted(members, key=lambda path: (_rank(path), path))
     for path in ordered:
         member, base = members[path], PurePosixPath(path).name
@@ -217,9 +220,11 @@ def _sorted(members: dict[str, Member]) -> Delivery:
                 others.append(path)
             continue
         stem = path.rpartition(".")[0]
-        if any(_same_layer(stem, taken) and _rank(taken_path) != _rank(path) for taken, taken_path in _stems(layers)):
+        name, rank = PurePosixPath(stem).name.upper(), _rank(path)  # folders are named by format
+        if any(rank != other and _same_layer(name, taken) for taken, other in names):
             twins.append(path)
-        elif path.endswith(_GEOJSON):
+            continue
+        if path.endswith(_GEOJSON):
             layers[path] = Layer(path, _geojson(member.open))
         elif path.endswith(_SHAPE):
             layers[path] = Layer(path, _shape(members, stem))
@@ -227,6 +232,8 @@ def _sorted(members: dict[str, Member]) -> Delivery:
             layers[path] = Layer(path, _gml(member.open))
         else:
             others.append(path)
+            continue
+        names.append((name, rank))
     if not layers:
         raise _no_layer()
     written = [at for member in members.values() if (at := _written(member.info)) is not None]
@@ -253,14 +260,13 @@ def _rank(path: str) -> int:
     return _NO_LAYER
 
 
-def _stems(layers: dict[str, Layer]) -> list[tuple[str, str]]:
-    return [(path.rpartition(".")[0], path) for path in layers]
+_SHAPE_NAME = re.compile(r"(_?[A-Z]\w*)?", re.ASCII)
 
 
 def _same_layer(one: str, other: str) -> bool:
-    """A33-18_17.xml holds what A33-18_17Polygon.shp and A33-18_17Line.shp hold; folders are named by format."""
-    a, b = PurePosixPath(one).name.upper(), PurePosixPath(other).name.upper()
-    return a.startswith(b) or b.startswith(a)
+    """A33-18_17.xml holds what A33-18_17Polygon.shp and A33-18_17Line.shp hold; more digits are another place."""
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) and _SHAPE_NAME.fullmatch(long[len(short) :]) is not None
 
 
 # ── the formats ──────────────────────────────────────────────────────────────────────────────────────────

@@ -363,12 +363,12 @@ class _Theme:
 def _themes(dataset: str, columns: dict[str, list[Any]], told: _Told) -> Iterator[tuple[str, str | None, _Theme]]:
     if dataset in ("A31a", "A31b", "A31"):
         # FY2021 calls by A31 what is A31a since: the attributes tell them apart
-        ranked = {x: f"{dataset}_{x}0{5 if _by_river(dataset, columns) else 1}" for x in _SCENARIOS}
         for x, scenario in _SCENARIOS.items():
             others = [key for key in columns if key.startswith(f"{dataset}_{x}")]
-            if ranked[x] in columns or (others and told.sublayer == x):
+            rank = _rank(dataset, x, columns)
+            if rank in columns or (others and told.sublayer == x):
                 names = tuple(f"{dataset}_{x}0{n}" for n in range(1, 9))
-                yield x, scenario, _Theme(names, (ranked[x],), _flood)
+                yield x, scenario, _Theme((*names, rank), (rank,), _flood)
         return
     yield "", None, _THEMES[dataset]
 
@@ -377,15 +377,22 @@ def _by_river(dataset: str, columns: dict[str, list[Any]]) -> bool:
     return dataset == "A31a" or any(f"{dataset}_{x}05" in columns for x in _SCENARIOS)
 
 
+def _rank(dataset: str, x: str, columns: dict[str, list[Any]]) -> str:
+    """The attribute that has the class: A31b calls that of the two kinds of collapse by 411 and 421."""
+    usual = f"{dataset}_{x}0{5 if _by_river(dataset, columns) else 1}"
+    others = (f"{dataset}_{x}{n}1" for n in "12")
+    return usual if usual in columns else next((name for name in others if name in columns), usual)
+
+
 def _flood(rows: _Rows, x: str, scenario: str | None) -> Iterator[dict[str, Any] | None]:
     def at(n: int) -> str:
         return f"{rows.dataset}_{x}0{n}"
 
     river = _by_river(rows.dataset, rows._columns)
-    rank = at(5 if river else 1)
+    rank = _rank(rows.dataset, x, rows._columns)
     later = 4 if river else 0  # date, notice and rain stand behind the rank
     listed = {"1": "water_depth", "2": "water_depth", "3": "flood_duration", "4": "collapse_zone"}[x]
-    several = sum(f"{rows.dataset}_{other}0{5 if river else 1}" in rows._columns for other in _SCENARIOS) > 1
+    several = sum(_rank(rows.dataset, other, rows._columns) in rows._columns for other in _SCENARIOS) > 1
     for n in range(len(rows)):
         if several and rows.value(rank, n) is None:
             yield None  # a feature of another theme in the same table
