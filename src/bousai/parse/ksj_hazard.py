@@ -87,7 +87,7 @@ _FIELDS = (
     "hazard", "class_code", "class_text", "depth_min_m", "depth_max_m", "duration_min_h", "duration_max_h", "zone",
     "scenario", "zone_id", "name", "manager", "place", "pref_code", "designated_on", "notice", "design_rain", "note",
 )  # fmt: skip
-_PARTS = 32
+_PARTS = 32  # for ever: with another number the zones of the old statements would never end
 _SCENARIOS = {"1": "planned", "2": "maximum", "3": "duration", "4": "collapse"}
 _SUBLAYERS = {"10": "1", "20": "2", "30": "3", "40": "4", "41": "4", "42": "4"}
 # A31a-24_17_10, A31a-20-24_17_1700010001_10, A33-18_17Polygon, A31-12_17
