@@ -53,6 +53,11 @@ def feed_table(feeds: Iterable[Feed], japanese: bool) -> str:
     )
 
 
+def first_sentence(text: str) -> str:
+    """What a layer is; what else one must know of it stands in docs/layers.md and in the layer itself."""
+    return re.match(r".*?(?:。|(?<![A-Z])\.(?= [A-Z])|$)", text.strip()).group()  # type: ignore[union-attr]
+
+
 def layer_table(layers: Iterable[Layer], japanese: bool) -> str:
     head = ("layer", "what", "geometry")
     head_ja = ("レイヤ", "内容", "形状")
@@ -62,7 +67,7 @@ def layer_table(layers: Iterable[Layer], japanese: bool) -> str:
         (
             (
                 f"`{layer.id}`",
-                layer.description_ja if japanese else layer.description_en,
+                first_sentence(layer.description_ja if japanese else layer.description_en),
                 shapes[layer.geometry] if japanese else layer.geometry,
             )
             for layer in layers
