@@ -21,6 +21,7 @@ from bousai.store.encode import DIGEST, Content, Ids
 
 _GPKG_HEADER = b"GP\x00\x01" + (4326).to_bytes(4, "little")  # version 1, no envelope, little-endian
 _LOCK_KEY = 0x626F75736169  # "bousai": one writer at a time, so that ids grow in the order of recording
+_PATIENCE = 300  # seconds until another writer is done: a hazard map of a gigabyte is written in less than one minute
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 
 
@@ -32,7 +33,7 @@ def create_engine(url: str) -> Engine:
             raise StoreError("the store needs a file", remedy="set BOUSAI_STORE=sqlite:///<path>/bousai.gpkg")
         assert parsed.database is not None
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed, connect_args={"timeout": 60})
+        engine = sa.create_engine(parsed, connect_args={"timeout": _PATIENCE})
         sa.event.listen(engine, "connect", _sqlite_connect)
         sa.event.listen(engine, "begin", _sqlite_begin)
         return engine
