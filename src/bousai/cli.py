@@ -85,12 +85,12 @@ def _feeds(options: argparse.Namespace) -> int:
             _local(s.last_content_at),
             _local(s.last_fetch_at),
             _local(s.next_due_at),
-            s.reason,
             " ".join(stale),
+            s.reason,
         )
         for s, stale in states
     ]
-    _table(rows, ("feed", "state", "last content", "last answer", "next due", "reason", "stale layers"))
+    _table(rows, ("feed", "state", "last content", "last answer", "next due", "stale layers", "reason"))
     return 0
 
 

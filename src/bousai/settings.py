@@ -22,6 +22,8 @@ class Settings:
     `config`    BOUSAI_CONFIG, the folder of feeds/ and layers/; default the project's own.
     `playback`  BOUSAI_PLAYBACK, address of a local feed server that plays recorded documents
                 (``http://127.0.0.1:port``); every request then goes there and nowhere else.
+
+    A feed of a broker with a password has it in BOUSAI_MQTT_<FEED>, which is read when it connects and kept nowhere.
     """
 
     data: Path
