@@ -32,17 +32,19 @@ def test_an_interval_is_itself_however_it_is_written(low: int, step: int, betwee
 @pytest.mark.parametrize(
     ("text", "low", "high"),
     [
-        ("0.3m未満", None, 0.3),
+        ("0.3m未満", 0, 0.3),
         ("0.01m以上 〜 0.3m未満", 0.01, 0.3),
         ("10m以上 ～ 20m未満", 10, 20),
         ("20m以上", 20, None),
-        ("0.5m未満の区域", None, 0.5),
+        ("0.5m未満の区域", 0, 0.5),
         ("5ｍ～", 5, None),
+        ("50センチメートル以上1メートル未満", 0.5, 1),
+        ("50センチ以上", 0.5, None),
         ("0～0.5m", 0, 0.5),
         ("2.0ｍ～5.0ｍ未満の区域", 2, 5),
     ],
 )
-def test_wordings_of_prefectures(text: str, low: float | None, high: float | None) -> None:
+def test_wordings_of_prefectures(text: str, low: float, high: float | None) -> None:
     assert depth(text) == Bounds(low, high)
 
 

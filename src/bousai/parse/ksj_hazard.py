@@ -10,7 +10,7 @@ and the lines of A33 and the points of A48.
 | A31b (by 1st mesh), A31 of FY2019, 2020, 2022 | hazard_zone_flood | the same |
 | A31-2012 (A31-12; not for commercial use) | hazard_zone_flood | code 11-15 or 21-27, another list |
 | A33 | hazard_zone_landslide | phenomenon 1-3, zone 1-4 |
-| A40, A49, A51 | hazard_zone_tsunami, _storm_surge, _inland_flood | text: `vocab.hazard.depth` |
+| A40, A49, A51 | hazard_zone_tsunami, _storm_surge, _inland_flood | text: `vocab.depth` |
 | A48 | hazard_zone_designated | reason 1-7 |
 
 Scope ``ksj_hazard/<dataset>/<area>/<part>/<00-1f>``: the area is what the file's name says behind the edition
@@ -55,7 +55,8 @@ from bousai.errors import ParseError
 from bousai.formats import ksj, unread
 from bousai.formats.partition import Partition
 from bousai.model import Bulletin, Issue, ItemTable
-from bousai.vocab.hazard import depth, gml_tags, hazard_classes
+from bousai.vocab.depth import depth
+from bousai.vocab.hazard import gml_tags, hazard_classes
 from bousai.vocab.japanese_time import JST, day
 from bousai.vocab.municipality import prefecture, resolve
 
@@ -470,7 +471,7 @@ def _inundation(rows: _Rows, _: str, __: str | None) -> Iterator[dict[str, Any] 
             rows.notice(
                 "unknown_class",
                 f"{rows.path or rows.dataset}: {attribute} gives {what}",
-                "the text is kept; teach vocab.hazard.depth to read it if it says a depth",
+                "the text is kept; teach vocab.depth to read it if it says a depth",
                 n,
             )
         yield {
