@@ -325,3 +325,9 @@ def test_other_coordinates_become_degrees_where_that_is_asked(
     with pytest.raises(ParseError) as caught:
         geojson.read(unknown, transform=True)
     assert caught.value.code == "wrong_crs"
+
+
+def test_half_a_character_in_a_property_is_refused() -> None:
+    body = b'{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"a":"%s"},"geometry":null}]}'
+    assert error_of(body % rb"\ud800").code == "not_json"
+    assert geojson.read(body % rb"\ud842\udfb7").properties == [{"a": "𠮷"}]

@@ -146,7 +146,10 @@ def _union(surface: etree._Element) -> bytes | None:
     for polygon in surface.iter("{*}Polygon"):
         rings: list[Any] = []
         for ring in polygon.iter("{*}posList"):
-            numbers = np.fromstring(ring.text or "", sep=" ")
+            try:
+                numbers = np.array((ring.text or "").split(), dtype=np.float64)
+            except ValueError:  # a word among the numbers: what stands before it is no area
+                numbers = np.empty(0)
             if len(numbers) % 3 or len(numbers) < 12:
                 rings = []
                 break

@@ -25,6 +25,7 @@ from bousai.formats import refusal
 _CHUNK = 2000
 _TYPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _CRS84 = re.compile(r"(CRS84|EPSG::?(4326|6668|4612))$")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _EPSG = re.compile(r"EPSG::?(\d{4,6})$", re.ASCII)
 
 
@@ -134,6 +135,8 @@ def _features(collection: _Collection) -> Iterator[_Feature]:
 def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
     try:
         value = json.loads(bytes(raw), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+        if _SURROGATE.search(bytes(raw)):  # only an escape can be half of a character, which no text can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ParseError(
             f"properties: {_one_line(error)}", code="not_json", remedy=refusal.AGAIN, position=position

@@ -315,6 +315,13 @@ def _page(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     total = _TOTAL.search(grid.text)
     items: dict[str, Item] = {}
     for row in grid.rows:
+        missing = [
+            column for column in ("避難所名", "市町村", "住所", "開設状況", "混雑状況") if column not in row.cells
+        ]
+        if missing:
+            cause = f"row {row.row_id[:40]}: it has no cell {missing[0]}"
+            issues.append(Issue("bad_row", cause, "save the page again; it is held back", "warning", row.row_id))
+            continue
         if not row.row_id or row.row_id in items:
             cause = f"{row.cells['避難所名'][:40]}: the row has no id of its own"
             issues.append(Issue("bad_id", cause, "save the page again; it is held back", "warning", row.row_id))
