@@ -58,7 +58,7 @@ def test_every_feed_has_its_dag(bag: DagBag) -> None:
 @pytest.mark.parametrize("feed", FEEDS.values(), ids=lambda feed: feed.id)
 def test_a_feed_dag_says_what_its_yaml_says(bag: DagBag, feed: catalogue.Feed) -> None:
     dag = bag.dags[f"feed__{feed.id}"]
-    assert dag.schedule == timedelta(seconds=feed.every)
+    assert dag.schedule == (None if feed.disabled else timedelta(seconds=feed.every))
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert {feed.publisher, *feed.kinds} <= set(dag.tags)
