@@ -15,6 +15,14 @@ All messages are one line: what happened and where. ``remedy`` says what a perso
 
 from __future__ import annotations
 
+_LONG = 400
+
+
+def told(cause: str) -> str:
+    """A cause that can be shown and kept: of what a document says, no more than a line and no half characters."""
+    plain = cause.encode(errors="backslashreplace").decode()
+    return plain if len(plain) <= _LONG else f"{plain[: _LONG - 1]}…"
+
 
 class BousaiError(Exception):
     """A failure with a cause (the message) and a remedy, each one line."""
@@ -22,7 +30,7 @@ class BousaiError(Exception):
     remedy: str
 
     def __init__(self, cause: str, *, remedy: str = "") -> None:
-        super().__init__(cause)
+        super().__init__(told(cause))
         self.remedy = remedy
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from datetime import datetime
 from pathlib import Path
 
 import openpyxl
 import pytest
+import xlwt
 
 from bousai.errors import ParseError
 from bousai.formats import spreadsheet
@@ -64,3 +66,24 @@ def test_what_is_no_spreadsheet_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(ParseError) as refused:
         spreadsheet.read(body)
     assert refused.value.code == code
+
+
+def test_a_chain_of_sectors_without_end_ends_the_reading_not_the_process() -> None:
+    """[MS-CFB] 2.3: the allocation table says which sector follows on which; here each follows on itself."""
+    made = xlwt.Workbook()
+    sheet = made.add_sheet("a")
+    for row in range(2000):
+        sheet.write(row, 0, f"row {row}")
+    out = io.BytesIO()
+    made.save(out)
+    body = bytearray(out.getvalue())
+    (first,) = struct.unpack_from("<I", body, 76)
+    table = (first + 1) * 512
+    for number in range(128):
+        (follows,) = struct.unpack_from("<I", body, table + 4 * number)
+        if follows < 0xFFFFFFFA:
+            struct.pack_into("<I", body, table + 4 * number, number)
+    assert len(spreadsheet.read(out.getvalue())[0].rows) == 2000
+    with pytest.raises(ParseError) as refused:
+        spreadsheet.read(bytes(body))
+    assert refused.value.code == "not_spreadsheet"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -461,7 +462,7 @@ def test_every_geometry_that_leaves_is_right_and_stays_so(found: list[bytes | No
 
 
 def test_the_steps_and_their_order() -> None:
-    assert [step.__name__ for step in STEPS] == ["status", "time", "text", "place", "geometry"]
+    assert [step.__name__ for step in STEPS] == ["status", "time", "identity", "text", "place", "geometry"]
 
 
 def test_every_step_keeps_all_the_rest() -> None:
@@ -526,3 +527,40 @@ def test_real_shelters_pass_unchanged_but_for_empty_cells(realdata: Path) -> Non
         for name, column in before.items.props.items():
             expected = [unicodedata.normalize("NFC", c) or None if isinstance(c, str) else c for c in column]
             assert list(result.items.props[name]) == expected
+
+
+# ── identity ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def named(*ids: str, scope: str = "feed/a", issuer: str = "役所") -> Bulletin:
+    made = bulletin([None] * len(ids))
+    return replace(made, scope=scope, issuer=issuer).with_items(replace(made.items, item_id=list(ids)))
+
+
+def test_marks_that_nobody_sees_make_no_other_thing() -> None:
+    result, issues = normalise(named("a\ufeff", "b\x1f", "髙\u3000田", scope="\ud800feed/\u200ea"), raw())
+    assert (result.scope, list(result.items.item_id)) == ("feed/a", ["a", "b", "髙\u3000田"])
+    assert [issue.code for issue in issues] == ["control_characters"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        (named("a", "b", "a"), "duplicate_item"),
+        (named("a", "a\ufeff"), "duplicate_item"),
+        (named("a", ""), "no_identity"),
+        (named("\ufeff"), "no_identity"),
+        (named("a", scope="\u200e"), "no_identity"),
+    ],
+)
+def test_a_statement_without_its_names_is_refused(statement: Bulletin, code: str) -> None:
+    with pytest.raises(ParseError) as refused:
+        normalise(statement, raw())
+    assert refused.value.code == code
+    assert refused.value.remedy
+
+
+def test_a_statement_that_does_not_say_who_speaks_is_kept_and_told() -> None:
+    result, issues = normalise(named("a", issuer=""), raw())
+    assert len(result.items) == 1
+    assert [(issue.code, issue.severity) for issue in issues] == [("no_issuer", "warning")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bousai.errors import told
+
 Severity = Literal["info", "warning", "error"]
 
 
@@ -23,3 +25,7 @@ class Issue:
     remedy: str
     severity: Severity = "warning"
     position: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cause", told(self.cause))
+        object.__setattr__(self, "position", told(self.position))

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from bousai.model import Bulletin, Issue, RawDocument, join_status
 from bousai.normalise.geometry import geometry
+from bousai.normalise.identity import identity
 from bousai.normalise.place import place
 from bousai.normalise.text import text
 from bousai.normalise.time import time
@@ -26,11 +27,11 @@ def status(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulleti
     return replace(bulletin, status=join_status(bulletin.status, raw.taint))
 
 
-STEPS: tuple[Step, ...] = (status, time, text, place, geometry)
+STEPS: tuple[Step, ...] = (status, time, identity, text, place, geometry)
 
 
 def normalise(bulletin: Bulletin, raw: RawDocument) -> tuple[Bulletin, list[Issue]]:
-    """Apply every step. Raises `ParseError` with code ``time_without_zone`` or ``from_the_future``."""
+    """Apply every step. Raises `ParseError` as `time` and `identity` do."""
     issues: list[Issue] = []
     for step in STEPS:
         bulletin = step(bulletin, raw, issues)

@@ -10,9 +10,9 @@ from unicodedata import is_normalized, normalize
 
 from bousai.model import Bulletin, Issue, RawDocument
 
-# C0 and C1 but for line feed and tab, and the marks that turn the direction of writing (UAX 9): a name must not
-# look like another one, nor break a terminal or a log.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# C0 and C1 but for line feed and tab, the marks that turn the direction of writing (UAX 9), and halves of characters
+# (UTF-16 surrogates): a name must not look like another one, nor break a terminal, a log or the store.
+INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def text(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulletin:
@@ -50,8 +50,8 @@ def _outer_space(value: str) -> bool:
 def _cleaned(value: Any, removed: set[str]) -> Any:
     if isinstance(value, str):
         plain = value.replace("\r\n", "\n").replace("\r", "\n")
-        removed.update(_INVISIBLE.findall(plain))
-        return normalize("NFC", _INVISIBLE.sub("", plain)).strip() or None
+        removed.update(INVISIBLE.findall(plain))
+        return normalize("NFC", INVISIBLE.sub("", plain)).strip() or None
     if isinstance(value, dict):
         return {key: _cleaned(inner, removed) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
