@@ -302,7 +302,7 @@ def _attribute(rng: random.Random, every: Sequence[etree._Element]) -> None:
 def _json(rng: random.Random, body: bytes) -> bytes:
     try:
         value = json.loads(body.decode("utf-8-sig"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return _bytes(rng, body)
     if rng.random() < 0.03:
         value = _other(rng, value)

@@ -100,6 +100,15 @@ def test_latitude_comes_first_and_triangles_become_one_area() -> None:
     assert [issue.code for issue in issues] == ["unknown_class"]
 
 
+def test_a_word_among_the_coordinates_is_no_area() -> None:
+    """Nor is what is left of an area without one of its triangles: it would look safer than it is."""
+    at = SAMPLE.index("posList>") + len("posList>")
+    spoilt = f"{SAMPLE[:at]}{SAMPLE[at:].replace(' ', ' x', 1)}"
+    _, items, issues = read(spoilt.encode(), options())
+    assert items["plateau/kunren-1"].geometry is None
+    assert {issue.code for issue in issues} == {"no_geometry", "unknown_class"}
+
+
 def test_a_new_attribute_is_told() -> None:
     text = SAMPLE.replace(
         "<uro:HighTideRiskAttribute>", "<uro:HighTideRiskAttribute><uro:surprise>1</uro:surprise>", 1

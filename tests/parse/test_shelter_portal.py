@@ -242,6 +242,15 @@ def test_a_page_with_all_its_rows_is_the_whole_list(page: bytes) -> None:
     assert (bulletins["kumamoto_portal/page"].complete, codes) == (True, {})
 
 
+def test_a_row_without_one_of_its_cells_is_held_back(page: bytes) -> None:
+    text = page.decode()
+    at = text.rindex('<td class="dgrid-cell dgrid-column-0-4')
+    end = text.index("</td>", at) + 5
+    bulletins, codes, _ = read(f"{text[:at]}{text[end:]}".encode())
+    assert codes["bad_row"] == 1
+    assert (len(bulletins["kumamoto_portal/page"].items), bulletins["kumamoto_portal/page"].complete) == (191, False)
+
+
 def test_the_columns_of_the_page_may_change_places(page: bytes) -> None:
     """A cell belongs to the header of its column's class, wherever it stands."""
     swapped = page.replace(b"dgrid-column-0-4", b"dgrid-column-0-9").replace(b"dgrid-column-0-2", b"dgrid-column-0-4")

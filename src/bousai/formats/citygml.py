@@ -141,22 +141,18 @@ def _keep(element: etree._Element, values: dict[str, str], lists: dict[str, str]
 
 
 def _union(surface: etree._Element) -> bytes | None:
-    """All polygons of a MultiSurface as one area, without heights, longitude first."""
+    """All polygons of a MultiSurface as one area, without heights, longitude first; None if one of them cannot be
+    read: an area without a part of it would look safer than it is."""
     polygons = []
     for polygon in surface.iter("{*}Polygon"):
-        rings: list[Any] = []
-        for ring in polygon.iter("{*}posList"):
-            try:
-                numbers = np.array((ring.text or "").split(), dtype=np.float64)
-            except ValueError:  # a word among the numbers: what stands before it is no area
-                numbers = np.empty(0)
-            if len(numbers) % 3 or len(numbers) < 12:
-                rings = []
-                break
-            points = numbers.reshape(-1, 3)[:, [1, 0]]
-            rings.append(points)
-        if rings and np.isfinite(np.concatenate(rings)).all():
-            polygons.append(shapely.Polygon(rings[0], rings[1:]))
+        try:
+            rings = [np.array((ring.text or "").split(), dtype=np.float64) for ring in polygon.iter("{*}posList")]
+        except ValueError:  # a word among the numbers
+            return None
+        if not rings or any(len(ring) % 3 or len(ring) < 12 or not np.isfinite(ring).all() for ring in rings):
+            return None
+        outer, *holes = [ring.reshape(-1, 3)[:, [1, 0]] for ring in rings]
+        polygons.append(shapely.Polygon(outer, holes))
     if not polygons:
         return None
     valid = shapely.make_valid(np.array(polygons, dtype=object), method="structure", keep_collapsed=False)
