@@ -409,7 +409,7 @@ def _zip(rng: random.Random, body: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             members = [(info.filename, archive.read(info)) for info in archive.infolist()]
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, OSError):
         return _bytes(rng, body)
     if not members:
         return _bytes(rng, body)
