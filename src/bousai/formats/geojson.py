@@ -7,12 +7,10 @@ is not a FeatureCollection. A geometry that cannot be read is None in the result
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,12 +18,11 @@ import pyproj
 import shapely
 
 from bousai.errors import ParseError
-from bousai.formats import refusal
+from bousai.formats import refusal, strict_json
 
 _CHUNK = 2000
 _TYPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _CRS84 = re.compile(r"(CRS84|EPSG::?(4326|6668|4612))$")
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _EPSG = re.compile(r"EPSG::?(\d{4,6})$", re.ASCII)
 
 
@@ -134,9 +131,7 @@ def _features(collection: _Collection) -> Iterator[_Feature]:
 
 def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
     try:
-        value = json.loads(bytes(raw), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
-        if _SURROGATE.search(bytes(raw)):  # only an escape can be half of a character, which no text can hold
-            json.dumps(value, ensure_ascii=False).encode()
+        value = strict_json.loads(bytes(raw).decode())
     except (ValueError, RecursionError) as error:
         raise ParseError(
             f"properties: {_one_line(error)}", code="not_json", remedy=refusal.AGAIN, position=position
@@ -144,22 +139,6 @@ def _object(raw: msgspec.Raw, position: str) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise ParseError("properties are no object", code="not_geojson", remedy=refusal.AGAIN, position=position)
     return value or {}
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member occurs twice")
-    return members
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    return value if isfinite(value) else _refuse(number[:40])
 
 
 def _text(geometry: _Geometry | None) -> str | None:

@@ -1,21 +1,16 @@
 """JSON whose rows are arrays or objects of plain values: `read` gives them as text, as a table would.
 
-Refused as everywhere: NaN and Infinity, members that occur twice, numbers beyond any float, nesting without end, and
-half a character (a lone surrogate).
+Read as `strict_json` does; nesting without end is refused, too.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
 from bousai.errors import ParseError
-from bousai.formats import csv_table, refusal
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+from bousai.formats import csv_table, refusal, strict_json
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
@@ -29,10 +24,7 @@ def load(body: bytes) -> Any:
         raise refusal.page("an HTML or XML page", "JSON", "html_instead_of_json")
     text = csv_table.decode(body)
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
-        if _SURROGATE.search(text):  # only an escape can be half of a character, which no text can hold
-            json.dumps(value, ensure_ascii=False).encode()
-        return value
+        return strict_json.loads(text)
     except (ValueError, RecursionError) as error:
         cause = " ".join(str(error).split())[:200] or type(error).__name__
         raise ParseError(f"not JSON: {cause}", code="not_json", remedy=refusal.AGAIN) from error
@@ -87,19 +79,3 @@ def _not_plain(number: int) -> ParseError:
         remedy="see whether the publisher changed the format",
         position=f"[{number}]",
     )
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member occurs twice")
-    return members
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    return value if isfinite(value) else _refuse(number[:40])
