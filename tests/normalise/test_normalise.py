@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -374,6 +375,17 @@ def test_a_bow_tie_is_repaired_with_an_issue() -> None:
     [issue] = issues
     assert (issue.code, issue.severity, issue.position) == ("geometry_repaired", "info", "line 2")
     assert "Self-intersection" in issue.cause
+
+
+def test_many_bow_ties_are_one_issue() -> None:
+    bows = [
+        shapely.to_wkb(shapely.Polygon([(x, 37), (x + 0.1, 38), (x + 0.1, 37), (x, 38)]))
+        for x in np.linspace(136, 138, 30)
+    ]
+    result, issues = normalise(bulletin(bows), raw())
+    assert shapely.is_valid(shapely.from_wkb(result.items.geometry)).all()
+    [issue] = issues
+    assert issue.cause.startswith("item-0, item-1, item-2, item-3, item-4 and 25 more: ")
 
 
 def test_an_area_smaller_than_the_grid_leaves_nothing_and_the_item_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ JAPAN = (122.0, 20.0, 154.0, 46.0)
 _EARTH = (-180.0, -90.0, 180.0, 90.0)
 _POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 _COLLECTION = 7
+_NAMED = 5  # items that an issue names
 
 
 def geometry(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulletin:
@@ -93,23 +95,39 @@ def _mended(shapes: Any, bulletin: Bulletin, issues: list[Issue]) -> Any:
     areas = np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if not areas.any():
         return shapes
-    broken = areas & ~shapely.is_valid(shapes)
-    for index in np.flatnonzero(broken).tolist():
+    mended: dict[str, list[int]] = defaultdict(list)
+    for index in np.flatnonzero(areas & ~shapely.is_valid(shapes)).tolist():
         reason = shapely.is_valid_reason(shapes[index]).partition("[")[0]
         shapes[index] = _repaired(shapes[index])
-        position = bulletin.items.position[index] if bulletin.items.position else ""
-        kept = "" if shapes[index] is not None else "; nothing usable was left of it"
+        if shapes[index] is not None:
+            mended[reason].append(index)
+            continue
         issues.append(
             Issue(
                 "geometry_repaired",
-                f"{bulletin.items.item_id[index]}: polygon was not valid ({reason}){kept}",
+                f"{bulletin.items.item_id[index]}: polygon was not valid ({reason}); nothing usable was left of it",
                 "none needed; tell the publisher",
-                "info" if shapes[index] is not None else "warning",
-                position or bulletin.scope,
+                position=_position(bulletin, index),
+            )
+        )
+    for reason, those in mended.items():  # a hazard map has thousands of them
+        named = ", ".join(bulletin.items.item_id[index] for index in those[:_NAMED])
+        more = f" and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
+        issues.append(
+            Issue(
+                "geometry_repaired",
+                f"{named}{more}: polygon was not valid ({reason})",
+                "none needed; tell the publisher",
+                "info",
+                _position(bulletin, those[0]),
             )
         )
     shapes[areas] = shapely.orient_polygons(_rounded(shapes[areas]), exterior_cw=False)
     return shapes
+
+
+def _position(bulletin: Bulletin, index: int) -> str:
+    return (bulletin.items.position[index] if bulletin.items.position else "") or bulletin.scope
 
 
 def _repaired(shape: Any) -> Any:
