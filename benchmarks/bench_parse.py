@@ -6,22 +6,23 @@ The telegrams are the real ones and official samples below BOUSAI_REALDATA, or t
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lxml import etree
 from measure import medians, show, timed
 
+from bousai import catalogue, pipeline
+from bousai.catalogue import Feed
 from bousai.formats import jma_xml
 from bousai.vocab import jma
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def telegrams() -> list[tuple[bytes, Callable[[bytes], Iterable[object]]]]:
-    """Bytes and the parser that takes their type."""
+def telegrams() -> list[tuple[Feed, str, bytes]]:
+    """The feed that takes a telegram of this type, its name and its bytes."""
+    feeds = catalogue.load(PROJECT / "config").feeds
     real = Path(os.environ.get("BOUSAI_REALDATA", PROJECT.parent / "shared" / "realdata")) / "jma-xml"
     paths = sorted(real.glob("*/*.xml")) or sorted((PROJECT / "exercises" / "kunren").glob("jma_*/*.xml"))
     found = []
@@ -29,7 +30,7 @@ def telegrams() -> list[tuple[bytes, Callable[[bytes], Iterable[object]]]]:
         body = path.read_bytes()
         row = jma.telegram(jma_xml.read(body).title)
         if row is not None and row.feed:
-            found.append((body, importlib.import_module(f"bousai.parse.{row.feed}").parse))
+            found.append((feeds[row.feed], path.name, body))
     return found
 
 
@@ -42,11 +43,11 @@ def main() -> None:
     sample = telegrams()
 
     def ours() -> None:
-        for body, parse in sample:
-            list(parse(body))
+        for feed, name, body in sample:
+            list(pipeline.parsed(feed, name, body))
 
     def peer() -> None:
-        for body, _ in sample:
+        for _, _, body in sample:
             etree.fromstring(body)
 
     ours()
