@@ -474,7 +474,7 @@ def test_every_geometry_that_leaves_is_right_and_stays_so(found: list[bytes | No
 
 
 def test_the_steps_and_their_order() -> None:
-    assert [step.__name__ for step in STEPS] == ["status", "time", "identity", "text", "place", "geometry"]
+    assert [step.__name__ for step in STEPS] == ["status", "time", "text", "identity", "place", "geometry"]
 
 
 def test_every_step_keeps_all_the_rest() -> None:

@@ -27,7 +27,7 @@ def status(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulleti
     return replace(bulletin, status=join_status(bulletin.status, raw.taint))
 
 
-STEPS: tuple[Step, ...] = (status, time, identity, text, place, geometry)
+STEPS: tuple[Step, ...] = (status, time, text, identity, place, geometry)
 
 
 def normalise(bulletin: Bulletin, raw: RawDocument) -> tuple[Bulletin, list[Issue]]:

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from bousai.errors import ParseError
 from bousai.model import Bulletin, Issue, RawDocument
-from bousai.normalise.text import INVISIBLE
 
 
 def identity(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulletin:
-    """Take invisible characters out of scope and ids, so that a mark nobody sees is no other thing.
+    """Check the names by which the store knows a statement and its items; `text` has cleaned them.
 
     An issuer that is not stated is an issue: who spoke is not guessed. Raises `ParseError` with code ``no_identity``
     where nothing is left of a scope or an id, ``duplicate_item`` where an item is there twice: which of the two holds
     is not known.
     """
     ids = bulletin.items.item_id
-    if INVISIBLE.search("".join((bulletin.scope, *ids))):
-        bulletin = replace(bulletin, scope=INVISIBLE.sub("", bulletin.scope))
-        ids = [INVISIBLE.sub("", one) for one in ids]
-        bulletin = bulletin.with_items(replace(bulletin.items, item_id=ids))
-        issues.append(
-            Issue(
-                "control_characters",
-                f"{bulletin.scope}: characters that cannot be seen were taken out of its name or of those of items",
-                "none needed; tell the publisher",
-                "info",
-                bulletin.scope,
-            )
-        )
     if not bulletin.scope or not all(ids):
         raise ParseError(
             f"{bulletin.scope or bulletin.kind}: a statement or an item without a name",

@@ -16,21 +16,29 @@ INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 
 def text(bulletin: Bulletin, raw: RawDocument, issues: list[Issue]) -> Bulletin:
-    """Clean every text of every item, in lists and objects too. NFC changes no letter; NFKC would."""
+    """Clean every text of every item, in lists and objects too. NFC changes no letter; NFKC would.
+
+    Scope and ids lose what cannot be seen and keep the rest as it is, so that a mark nobody sees is no other thing.
+    """
     removed: set[str] = set()
+    scope, ids = bulletin.scope, bulletin.items.item_id
+    in_names = INVISIBLE.findall("".join((scope, *ids)))
+    if in_names:
+        removed.update(in_names)
+        scope, ids = INVISIBLE.sub("", scope), [INVISIBLE.sub("", one) for one in ids]
     props = {name: _column(column, removed) for name, column in bulletin.items.props.items()}
     if removed:
         codes = ", ".join(sorted(f"U+{ord(character):04X}" for character in removed))
         issues.append(
             Issue(
                 "control_characters",
-                f"{bulletin.scope}: characters {codes} were taken out",
+                f"{scope}: characters {codes} were taken out",
                 "none needed; tell the publisher",
                 "info",
-                bulletin.scope,
+                scope,
             )
         )
-    return bulletin.with_items(replace(bulletin.items, props=props))
+    return replace(bulletin, scope=scope).with_items(replace(bulletin.items, item_id=ids, props=props))
 
 
 def _column(column: Sequence[Any], removed: set[str]) -> list[Any]:
