@@ -547,36 +547,29 @@ def _give(lone: Sequence[_Cells], rows: Sequence[_Cells]) -> None:
 
 
 def unknown_header(heading: str, page: int) -> ParseError:
-    return ParseError(
+    return _refused(
         f"page {page} has a heading that is not known: {heading[:200]}",
+        page,
         code="unknown_header",
         remedy="see what the column says and teach the parser; nothing of the document was taken",
-        position=f"page {page}",
     )
 
 
 def _unknown_table(what: str, page: int) -> ParseError:
-    return ParseError(
-        f"page {page}: {what}",
-        code="unknown_table",
-        remedy="see the page and teach the parser; nothing of the document was taken",
-        position=f"page {page}",
-    )
+    return _refused(f"page {page}: {what}", page, code="unknown_table", remedy=_TEACH)
 
 
 def unknown_row(what: str, page: int) -> ParseError:
-    return ParseError(
-        f"page {page}: {what}",
-        code="unknown_row",
-        remedy="see the page and teach the parser; nothing of the document was taken",
-        position=f"page {page}",
-    )
+    return _refused(f"page {page}: {what}", page, code="unknown_row", remedy=_TEACH)
 
 
 def _ambiguous(what: str, page: int) -> ParseError:
-    return ParseError(
-        f"page {page}: {what}",
-        code="ambiguous_table",
-        remedy="read the report from its PDF; nothing of the text was taken",
-        position=f"page {page}",
-    )
+    remedy = "read the report from its PDF; nothing of the text was taken"
+    return _refused(f"page {page}: {what}", page, code="ambiguous_table", remedy=remedy)
+
+
+_TEACH = "see the page and teach the parser; nothing of the document was taken"
+
+
+def _refused(cause: str, page: int, *, code: str, remedy: str) -> ParseError:
+    return ParseError(cause, code=code, remedy=remedy, position=f"page {page}")
