@@ -106,7 +106,7 @@ def layers_page() -> str:
             (f"`{field.name}`", field.type, field.unit or "", field.ja, field.en, field.eei_item or "")
             for field in layer.fields
         ]
-        feeds = ", ".join(f"`{feed.id}`" for feed in known.feeds_of(layer.kind))
+        feeds = ", ".join(f"`{feed.id}`" for feed in known.feeds_of(layer))
         parts.append(
             f"\n## `{layer.id}` {layer.title_ja} – {layer.title_en}\n\n"
             f"{layer.description_ja}\n\n{layer.description_en}\n\n"

@@ -48,7 +48,7 @@ def test_what_is_shipped_holds_together() -> None:
             assert feed.source.path.rpartition("/")[2].strip("."), feed.id
     for layer in KNOWN.layers.values():
         assert layer.kind in kinds(), layer.id
-        assert KNOWN.feeds_of(layer.kind), layer.id
+        assert KNOWN.feeds_of(layer), layer.id
         names = [field.name for field in layer.fields]
         assert len(set(names)) == len(names), layer.id
     assert {kind for feed in KNOWN.feeds.values() for kind in feed.kinds} == {

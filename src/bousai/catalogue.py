@@ -281,9 +281,24 @@ class Catalogue(_Strict):
             for code in feed.source.types
         }
 
-    def feeds_of(self, kind: str) -> list[Feed]:
-        """The feeds whose items are of `kind`."""
-        return [feed for feed in self.feeds.values() if kind in feed.kinds]
+    def feeds_of(self, layer: Layer) -> list[Feed]:
+        """The feeds that a layer's items come from; those of a consolidated layer are the feeds of all it is made
+        of.
+        """
+        kinds = self._kinds_behind(layer)
+        return [feed for feed in self.feeds.values() if not kinds.isdisjoint(feed.kinds)]
+
+    def layers_of(self, feed: Feed) -> list[Layer]:
+        """The layers that are not fresh when a feed is not."""
+        return [layer for layer in self.layers.values() if not self._kinds_behind(layer).isdisjoint(feed.kinds)]
+
+    def _kinds_behind(self, layer: Layer) -> set[str]:
+        found = {layer.kind, *layer.inputs, *layer.sightings}
+        for kind in (*layer.inputs, *layer.sightings):
+            made = self.layers.get(kind)
+            if made is not None:
+                found |= self._kinds_behind(made)
+        return found
 
 
 def _read(path: Path) -> dict[str, Any]:

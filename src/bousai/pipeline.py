@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import msgspec
+import orjson
 
 from bousai import archive, catalogue, consolidate, fetch, normalise, publish, store
 from bousai import settings as settings_module
@@ -32,6 +33,7 @@ from bousai.model import (
     Provenance,
     RawDocument,
     Receipt,
+    RevisionTable,
     SourceFreshness,
     Status,
     freshness,
@@ -146,7 +148,7 @@ class Ingested:
 
 
 def _stale_layers(house: House, feed: Feed) -> list[str]:
-    return [layer.id for layer in house.catalogue.layers.values() if layer.kind in feed.kinds]
+    return [layer.id for layer in house.catalogue.layers_of(feed)]
 
 
 def parser_of(feed: Feed) -> ModuleType:
@@ -440,6 +442,20 @@ def ingest_files(
             yield one
 
 
+# ── consolidate ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _derive(
+    house: House, name: str, version: str, body: object, bulletins: Iterable[Bulletin], status: Status, now: datetime
+) -> Changes:
+    """Keep what consolidation found as everything else is kept: as a document in the archive (`body` as JSON), and as
+    statements in the store that come from it. `name` is the module of `consolidate` that found it."""
+    text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    digest = archive.put(house.settings.archive, text)
+    raw = RawDocument(digest, name, f"bousai:{name}", f"{name}.json", now, len(text), status)
+    return store.apply(house.store, bulletins, Provenance(raw, f"consolidate.{name}", version), now)
+
+
 # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────
 
 _TREES: tuple[tuple[str, Status], ...] = (("", "actual"), ("exercise", "exercise"))
@@ -462,8 +478,8 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
                 continue
             root = house.settings.public / tree
             for layer in chosen:
-                features = _features(house, layer, status, at, None)
-                sources = [states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)]
+                features = _features(house, layer, status, at, None, lasting=True)
+                sources = _sources(house, layer, states)
                 done = publish.write_layer(
                     root,
                     features,
@@ -489,13 +505,47 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
             publish.write_index(
                 root,
                 house.catalogue.layers.values(),
-                {layer.id: house.catalogue.feeds_of(layer.kind) for layer in house.catalogue.layers.values()},
-                states,
+                {layer.id: _sources(house, layer, states) for layer in house.catalogue.layers.values()},
                 status=status,
                 public_url="/".join(part for part in (house.settings.public_url, tree) if part),
                 published_at=at,
             )
     return written
+
+
+def _sources(house: House, layer: Layer, states: Mapping[str, SourceFreshness]) -> list[SourceFreshness]:
+    """The state of each source of a layer. A consolidated layer draws on many kinds: what is never asked and was
+    never
+    read has no part in it."""
+    found = [states[feed.id] for feed in house.catalogue.feeds_of(layer)]
+    if not layer.inputs:
+        return found
+    return [state for state in found if state.state != "paused" or state.last_content_at is not None]
+
+
+def _items(
+    house: House,
+    layer: Layer,
+    status: Status,
+    valid_at: datetime,
+    known_at: datetime | None,
+    muni: str | None,
+    bbox: tuple[float, float, float, float] | None,
+) -> RevisionTable:
+    """The items of a layer: what the sources stated, or what follows from several kinds together."""
+    if not layer.inputs:
+        return store.items(
+            house.store, layer.kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni, bbox=bbox
+        )
+    now = {
+        kind: store.items(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
+        for kind in layer.inputs
+    }
+    seen = {
+        kind: store.sightings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
+        for kind in layer.sightings
+    }
+    return consolidate.within(consolidate.table(layer.kind, now, seen, valid_at), muni, bbox)
 
 
 def _features(
@@ -507,15 +557,14 @@ def _features(
     *,
     muni: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
+    lasting: bool = False,
 ) -> publish.FeatureTable:
-    table = store.items(
-        house.store, layer.kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni, bbox=bbox
-    )
+    table = _items(house, layer, status, valid_at, known_at, muni, bbox)
     borrowed: dict[str, bytes] = {}
     if layer.geometry_from is not None:
         codes = publish.areas_wanted(table)
         borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes)
-    return publish.features(layer, [table], borrowed)
+    return publish.features(layer, [table], borrowed, lasting=lasting)
 
 
 def layer_geojson(
@@ -539,7 +588,7 @@ def layer_geojson(
             valid_at=valid_at or now,
             known_at=known_at or now,
             published_at=now,
-            freshness=[states[feed.id] for feed in house.catalogue.feeds_of(layer.kind)],
+            freshness=_sources(house, layer, states),
         )
 
 
@@ -616,13 +665,17 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
             if name and name not in {f.name for f in layer.fields}:
                 raise UsageError(f"layer {layer_id} has no field {name!r}")
             now = house.now()
-            found = [
-                revision
-                for revision in store.history(house.store, layer.kind, item_id)
-                if revision["known_to"] is None
-                and (revision["valid_to"] is None or revision["valid_to"] > now)
-                and (not name or name in revision["props"])
-            ]
+            found = (
+                _behind(house, layer, item_id, name, now)
+                if layer.inputs
+                else [
+                    revision
+                    for revision in store.history(house.store, layer.kind, item_id)
+                    if revision["known_to"] is None
+                    and (revision["valid_to"] is None or revision["valid_to"] > now)
+                    and (not name or name in revision["props"])
+                ]
+            )
             # What has ended is still traceable: the last thing that was true.
             found = found or store.history(house.store, layer.kind, item_id)[-1:]
         if not found:
@@ -633,6 +686,16 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
             path_of = archive.path_of(house.settings.archive, revision["sha256"])
             revisions.append({**revision, "bytes": size, "archived_at": path_of, "verified": True})
         return {"reference": reference, "field": name or None, "revisions": revisions}
+
+
+def _behind(house: House, layer: Layer, item_id: str, field: str, now: datetime) -> list[dict[str, Any]]:
+    """The revisions that an item of a consolidated layer rests upon: all, or those of one field."""
+    table = _items(house, layer, "actual", now, None, None, None)
+    said = (table.props[n] for n, one in enumerate(table.item_id) if one == item_id)
+    sources = [source for props in said for source in orjson.loads(props).get("sources", [])]
+    wanted = [source["revision"] for source in sources if not field or field in source.get("attributes", [])]
+    found = (store.trace(house.store, revision) for revision in dict.fromkeys(wanted))
+    return [one for one in found if one is not None]
 
 
 def outcomes(settings: Settings | None = None) -> list[dict[str, str | None]]:

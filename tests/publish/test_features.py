@@ -35,7 +35,7 @@ def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
     ]
     found = features(shown, [table(rows)], {})
     write_layer(tmp_path, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, freshness=[SOURCE])
-    write_index(tmp_path, [shown], {"shelter": []}, {}, status="actual", public_url="", published_at=T0)
+    write_index(tmp_path, [shown], {"shelter": []}, status="actual", public_url="", published_at=T0)
     files = {path: plain(path).decode() for path in tmp_path.rglob("*") if path.is_file()}
     assert len(files) == 12
     files[tmp_path / "direct"] = document(found).decode()

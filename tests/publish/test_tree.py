@@ -19,7 +19,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bousai.catalogue import Feed
 from bousai.model import SourceFreshness, Status
 from bousai.publish import tree as tree_module
 from bousai.publish import write_index
@@ -339,32 +338,12 @@ def test_an_exercise_goes_into_its_own_tree(tmp_path: Path) -> None:
 
 # ── index ────────────────────────────────────────────────────────────────────────────────────────────────
 
-FEED = Feed.model_validate(
-    {
-        "id": "feed",
-        "title_ja": "避難所",
-        "title_en": "Shelters",
-        "publisher": "cao",
-        "licence": "PDL1.0",
-        "licence_url": "https://example.jp/licence",
-        "credit": "出典：内閣府",
-        "parser": "x",
-        "kinds": ["shelter"],
-        "source": {"type": "files", "urls": ["https://example.jp/a"]},
-        "hosts": ["example.jp"],
-        "every": 60,
-        "late_after": 600,
-        "dead_after": 6000,
-    }
-)
-
 
 def publish_index(root: Path, state: SourceFreshness = SOURCE, status: Status = "actual") -> dict[str, Any]:
     write_index(
         root,
         [layer("n", id="never_published"), layer("n")],
-        {"never_published": [FEED], "shelter": [FEED]},
-        {"feed": state},
+        {"never_published": [state], "shelter": [state]},
         status=status,
         public_url="https://example.jp/public",
         published_at=T0 + 90 * MINUTE,

@@ -17,7 +17,7 @@ from bousai.model.document import Provenance, RawDocument, Receipt
 from bousai.model.freshness import freshness
 from bousai.model.issue import Issue, Severity
 from bousai.model.layer import Field, Layer
-from bousai.model.revision import Change, Changes, RevisionTable, SourceFreshness
+from bousai.model.revision import Change, Changes, RevisionTable, Sightings, SourceFreshness
 
 __all__ = [
     "Bulletin",
@@ -34,6 +34,7 @@ __all__ = [
     "Receipt",
     "RevisionTable",
     "Severity",
+    "Sightings",
     "SourceFreshness",
     "Status",
     "freshness",

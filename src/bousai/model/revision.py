@@ -17,7 +17,8 @@ class RevisionTable:
     `props` is JSON text with sorted keys, one object an item. `geometry` is WKB (EPSG:4326) or None.
     `issued_at` is the time of the statement that made the item what it is, `recorded_at` when we stored it.
     The same `item_id` occurs more than once where several aspects (scopes) speak of one thing.
-    `source` is the feed id. `revision` is the id that `bousai trace` takes.
+    `source` is the feed id. `revision` is the id that `bousai trace` takes. `document` is the name of the document
+    that says it and `position` where in it (page and row, element, line).
     """
 
     kind: str
@@ -36,9 +37,27 @@ class RevisionTable:
     recorded_at: Sequence[datetime]
     bulletin_type: Sequence[str]
     serial: Sequence[str | None]
+    document: Sequence[str] = ()
+    position: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.item_id)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sightings:
+    """Every thing of a kind that was ever stated, with its last content, whether it still holds or not.
+
+    `table` has one row an item. `since` is when it first held, `until` when its last statement ended (None: it
+    holds).
+    """
+
+    table: RevisionTable
+    since: Sequence[datetime]
+    until: Sequence[datetime | None]
+
+    def __len__(self) -> int:
+        return len(self.table)
 
 
 @dataclass(frozen=True, slots=True)

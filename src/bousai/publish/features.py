@@ -59,8 +59,11 @@ def local(at: datetime) -> str:
     return at.astimezone(JST).isoformat(timespec="seconds")
 
 
-def features(layer: Layer, tables: Iterable[RevisionTable], borrowed: Mapping[str, bytes]) -> FeatureTable:
-    """The features of `layer` from the items of its kind; all tables must have one status.
+def features(
+    layer: Layer, tables: Iterable[RevisionTable], borrowed: Mapping[str, bytes], *, lasting: bool = False
+) -> FeatureTable:
+    """The features of `layer` from the items of its kind; all tables must have one status. `lasting`: without the
+    fields that change by themselves as time passes.
 
     Rows with the same item id are aspects of one thing: the later statement wins, property by property, where it has
     a value. `borrowed` gives geometry (WKB) by municipality code to items without one.
@@ -77,7 +80,7 @@ def features(layer: Layer, tables: Iterable[RevisionTable], borrowed: Mapping[st
         raise ValueError(f"layer {layer.id}: items of status {sorted(statuses)} in one collection")
     ids = sorted(aspects)
     withheld: Counter[str] = Counter()
-    names = [field.name for field in layer.fields]
+    names = [field.name for field in layer.fields if not (lasting and field.volatile)]
     rows = [_one(item_id, aspects[item_id], names, withheld) for item_id in ids]
     muni_codes = [row[0] for row in rows]
     return FeatureTable(

@@ -28,7 +28,6 @@ import shapely
 import zstandard
 from isal import igzip
 
-from bousai.catalogue import Feed
 from bousai.model import Layer, SourceFreshness, Status
 from bousai.publish import geojson
 from bousai.publish.features import COMMON, FeatureTable, local
@@ -267,8 +266,7 @@ def _source(source: SourceFreshness) -> dict[str, Any]:
 def write_index(
     root: Path,
     layers: Iterable[Layer],
-    feeds: Mapping[str, Sequence[Feed]],
-    states: Mapping[str, SourceFreshness],
+    sources: Mapping[str, Sequence[SourceFreshness]],
     *,
     status: Status,
     public_url: str,
@@ -278,9 +276,7 @@ def write_index(
     entries = [
         entry
         for layer in layers
-        for entry in _entry(
-            root, layer, [states[feed.id] for feed in feeds[layer.id]], status, public_url, published_at
-        )
+        for entry in _entry(root, layer, sources[layer.id], status, public_url, published_at)
     ]
     body = {
         "title": "bousai" if status == "actual" else "bousai 【訓練】",

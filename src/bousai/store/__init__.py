@@ -38,6 +38,7 @@ from bousai.store.read import (
     items,
     last_bulletin_at,
     log_position,
+    sightings,
     trace,
 )
 from bousai.store.spool import Statements
@@ -75,5 +76,6 @@ __all__ = [
     "resolve_issues",
     "restate_issues",
     "set_outcome",
+    "sightings",
     "trace",
 ]

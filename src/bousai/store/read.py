@@ -9,13 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bousai.model import Change, RevisionTable, Status
+from bousai.model import Change, RevisionTable, Sightings, Status
 from bousai.store import dialect, schema
 from bousai.store.encode import instant, moment
 from bousai.store.engine import Store
 
+_NOT_RETIRED = "(r.retired_by IS NULL OR r.retired_by > :known)"
 _SEEN = (
-    "r.opened_by <= :known AND (r.retired_by IS NULL OR r.retired_by > :known)"
+    f"r.opened_by <= :known AND {_NOT_RETIRED}"
     " AND r.valid_from <= :valid AND (r.valid_to IS NULL OR r.valid_to > :valid OR r.closed_by > :known)"
     " AND (r.expires_at IS NULL OR r.expires_at > :valid)"
 )
@@ -58,16 +59,22 @@ def items(
             bound |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
         query = (
             "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
-            f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by"
+            f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position"
             " FROM scope s JOIN revision r ON r.scope_id = s.id"
             f" WHERE {' AND '.join(where)} ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
         )
         statement = sa.text(query)
         if muni is not None:
             statement = statement.bindparams(sa.bindparam("muni", expanding=True, type_=sa.Text()))
-        rows = connection.execute(statement, bound).fetchall()
-        said = _bulletins(connection, {row[6] for row in rows} | {row[7] for row in rows})
-        geometry = [dialect.geometry_out(connection, row[5]) for row in rows]
+        return _table(connection, connection.execute(statement, bound).fetchall(), kind, status, valid_at, recorded)
+
+
+def _table(
+    connection: Connection, rows: Sequence[Any], kind: str, status: Status, valid_at: datetime, recorded: int
+) -> RevisionTable:
+    """Rows of id, item_id, scope, muni_code, props, geom, stated_by, opened_by, position as columns."""
+    said = _bulletins(connection, {row[6] for row in rows} | {row[7] for row in rows})
+    geometry = [dialect.geometry_out(connection, row[5]) for row in rows]
     stated = [said[row[6]] for row in rows]
     return RevisionTable(
         kind=kind,
@@ -86,7 +93,53 @@ def items(
         recorded_at=[said[row[7]]["recorded_at"] for row in rows],
         bulletin_type=[b["bulletin_type"] for b in stated],
         serial=[b["serial"] for b in stated],
+        document=[b["name"] for b in stated],
+        position=[row[8] for row in rows],
     )
+
+
+_SIGHTED = (
+    "SELECT * FROM (SELECT r.id, r.item_id, s.scope, r.muni_code, r.props, {geometry} AS geom, r.stated_by,"
+    " r.opened_by, r.position, min(r.valid_from) OVER (PARTITION BY r.item_id) AS since,"
+    " CASE WHEN r.closed_by <= :known THEN r.valid_to END AS ended, r.expires_at,"
+    " row_number() OVER (PARTITION BY r.item_id ORDER BY r.valid_from DESC, r.id DESC) AS place"
+    " FROM scope s JOIN revision r ON r.scope_id = s.id WHERE {where}) seen WHERE place = 1 ORDER BY {order}"
+)
+
+
+def sightings(
+    store: Store,
+    kind: str,
+    *,
+    valid_at: datetime,
+    known_at: datetime | None = None,
+    muni: str | Collection[str] | None = None,
+    status: Status = "actual",
+) -> Sightings:
+    """Every item of a kind that was ever stated, as known at `known_at` (None: now), with its last content.
+
+    What was withdrawn was never there. A statement about a time after `valid_at` counts too: what is asked is which
+    things exist, not what held. Ordered by item id.
+    """
+    where = ["s.kind = :kind", "s.status = :status", "r.opened_by <= :known", _NOT_RETIRED]
+    bound: dict[str, Any] = {"kind": kind, "status": status}
+    if muni is not None:
+        where.append("r.muni_code IN :muni")
+        bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
+    with store.engine.connect() as connection:
+        bound["known"], recorded = _log_position(connection, known_at)
+        statement = sa.text(
+            _SIGHTED.format(
+                geometry=dialect.geometry_column(connection),
+                where=" AND ".join(where),
+                order=dialect.bytewise(connection, "item_id"),
+            )
+        )
+        if muni is not None:
+            statement = statement.bindparams(sa.bindparam("muni", expanding=True, type_=sa.Text()))
+        rows = connection.execute(statement, bound).fetchall()
+        table = _table(connection, rows, kind, status, valid_at, recorded)
+    return Sightings(table, [moment(row[9]) for row in rows], [_first(row[10], row[11]) for row in rows])
 
 
 def _bulletins(connection: Connection, ids: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -1,0 +1,118 @@
+"""What the consolidated layers share: a claim with its source, and rows as the table that is published.
+
+A consolidated feature says nothing by itself. Each of its figures is a claim of a source, shown with who said it,
+when, and where it stands, so that `bousai trace` reaches the bytes; where sources disagree all of their claims are
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+import shapely
+
+from bousai.model import RevisionTable, Status
+from bousai.vocab.japanese_time import JST
+
+ISSUER = "bousai"
+"""Who issues a consolidated feature: this program, which only puts side by side what its `sources` say."""
+
+
+@lru_cache(maxsize=4096)  # a list has one time for thousands of items
+def local(at: datetime) -> str:
+    """ISO 8601 in Japan's time, to the second."""
+    return at.astimezone(JST).isoformat(timespec="seconds")
+
+
+def source(table: RevisionTable, row: int, as_of: str | None = None) -> dict[str, Any]:
+    """Where a claim comes from: feed, issuer, times (`as_of`: as of which it holds, by default when it was issued),
+    item,
+    the revision that `bousai trace` takes, document and position in it."""
+    issued = local(table.issued_at[row])
+    return {
+        "source": table.source[row],
+        "issuer": table.issuer[row],
+        "issued_at": issued,
+        "as_of": as_of or issued,
+        "kind": table.kind,
+        "item_id": table.item_id[row],
+        "revision": table.revision[row],
+        "document": table.document[row] if table.document else None,
+        "position": table.position[row] if table.position else None,
+    }
+
+
+def age_min(as_of: str, valid_at: datetime) -> int:
+    """Whole minutes from a time (ISO 8601 with offset) to `valid_at`; negative where it lies after it."""
+    return int((valid_at - datetime.fromisoformat(as_of)).total_seconds() // 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One consolidated item. `feeds` are the sources that it rests upon; `issued_at` and `recorded_at` the newest of
+    their statements, `revision` the newest revision; `geometry` WKB."""
+
+    item_id: str
+    muni_code: str | None
+    props: Mapping[str, Any]
+    geometry: bytes | None
+    feeds: frozenset[str]
+    issued_at: datetime
+    recorded_at: datetime
+    revision: int
+
+
+def table_of(kind: str, status: Status, valid_at: datetime, known_at: datetime, rows: Iterable[Row]) -> RevisionTable:
+    """Rows as a table, ordered by item id. Raises ValueError where an id comes twice."""
+    ordered = sorted(rows, key=lambda row: row.item_id)
+    ids = [row.item_id for row in ordered]
+    if len(set(ids)) != len(ids):
+        raise ValueError(f"{kind}: an item id occurs twice")
+    n = len(ordered)
+    return RevisionTable(
+        kind=kind,
+        status=status,
+        valid_at=valid_at,
+        known_at=known_at,
+        revision=[row.revision for row in ordered],
+        item_id=ids,
+        scope=[kind] * n,
+        muni_code=[row.muni_code for row in ordered],
+        props=[orjson.dumps(row.props, option=orjson.OPT_SORT_KEYS).decode() for row in ordered],
+        geometry=[row.geometry for row in ordered],
+        source=[" ".join(sorted(row.feeds)) for row in ordered],
+        issuer=[ISSUER] * n,
+        issued_at=[row.issued_at for row in ordered],
+        recorded_at=[row.recorded_at for row in ordered],
+        bulletin_type=[kind] * n,
+        serial=[None] * n,
+        document=[""] * n,
+        position=[""] * n,
+    )
+
+
+def within(
+    table: RevisionTable, muni: str | None = None, bbox: tuple[float, float, float, float] | None = None
+) -> RevisionTable:
+    """The rows of a municipality (5-digit code) and of a box (west, south, east, north)."""
+    keep: Sequence[int] = range(len(table))
+    if muni is not None:
+        keep = [n for n in keep if table.muni_code[n] == muni]
+    if bbox is not None:
+        shapes = shapely.from_wkb(np.array([table.geometry[n] for n in keep], dtype=object))
+        hit = shapely.intersects(shapes, shapely.box(*bbox))
+        keep = [n for n, inside in zip(keep, hit.tolist(), strict=True) if inside]
+    if len(keep) == len(table):
+        return table
+    columns: dict[str, Any] = {
+        column.name: [getattr(table, column.name)[n] for n in keep]
+        for column in fields(table)
+        if column.name not in ("kind", "status", "valid_at", "known_at")
+    }
+    return replace(table, **columns)
