@@ -14,7 +14,8 @@ Box = tuple[float, float, float, float]
 
 
 @cache
-def _boxes() -> dict[str, Box]:
+def boxes() -> dict[str, Box]:
+    """The box of every prefecture (west, south, east, north) by its code (JIS X 0401), in the order of the codes."""
     return {
         row["code"]: (float(row["west"]), float(row["south"]), float(row["east"]), float(row["north"]))
         for row in rows("prefecture_box")
@@ -29,5 +30,5 @@ def may_touch(pref: str, bounds: Box) -> bool:
     >>> may_touch("23", (136.9, 35.2, 136.9, 35.2)), may_touch("23", (141.84, 35.26, 141.84, 35.26))
     (True, False)
     """
-    west, south, east, north = _boxes()[pref]
+    west, south, east, north = boxes()[pref]
     return bounds[0] <= east and bounds[2] >= west and bounds[1] <= north and bounds[3] >= south
