@@ -1,0 +1,632 @@
+"""Which entries of the lists of shelters speak of one real place (名寄せ).
+
+A *real place* is what an evacuee is sent to: one facility on one site, with its buildings and ground. A school, its
+gymnasium and its playground are one place; the community hall next door is another, even at the same address and
+under one 共通ID facility number, for it opens, fills and closes by itself. The site and the shelter that GSI lists of
+one facility are one place. Two entries of one list are two places, unless they name one facility (its parts, or the
+same twice).
+
+`records` makes columns of all that was ever seen, `links` compares what is near, of one municipality and alike in
+name, or of one address or facility number, and answers *same* (settled by rule), *ask* (a person must say) or nothing
+(different places). What tells places apart (number, direction, level of school, kind of facility, who runs it,
+branch) forbids *same* whatever else speaks for it. Links are never transitive by accident: a link that would join two
+entries which differ becomes a question. Pure and deterministic: neither the order of the entries nor other
+municipalities change an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import shapely
+from rapidfuzz import fuzz, process
+
+from bousai.model import Sightings
+from bousai.vocab import place_address, place_name
+from bousai.vocab.municipality import municipalities
+
+METHOD = "shelter_match 1"
+"""Version text of the rules; it changes whenever they do."""
+
+KINDS = ("shelter", "evacuation_site", "municipal_site", "shelter_status")
+"""The kinds whose items are entries of a list of shelters."""
+
+Verdict: TypeAlias = Literal["same", "ask"]
+_Ints: TypeAlias = npt.NDArray[np.int64]
+_Floats: TypeAlias = npt.NDArray[np.float64]
+_Bools: TypeAlias = npt.NDArray[np.bool_]
+
+_NEAR_M = 400.0  # beyond it only name or address bring two entries together
+_FAR_M = 3000.0  # beyond it one name is two places
+_ALIKE = 80.0  # names less alike (0–100) are compared only where the entries are near
+_EARTH_M = 6_371_008.8
+_FACILITY = 11  # characters of a 共通ID that name the facility
+_TELLING = frozenset("東西南北上下左右前後奥新中一二三四五六七八九十甲乙丙丁")
+_GENERIC = frozenset({"センター", "ホール"})
+_MARGIN = 0.04  # two candidates of one list that are closer than this are not decided by rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records:
+    """Entries of all lists as columns, ordered by `key` (`<kind>/<item id>`).
+
+    `source` is the feed, `muni_code` as stated and `city` the same with wards as their city and abolished codes as
+    their successor, `lon`, `lat` degrees or NaN, `facility` the first 11 characters of a 共通ID, `source_id` what the
+    source itself calls it. `name`, `kana`, `address` are "" where not stated.
+    """
+
+    key: Sequence[str]
+    kind: Sequence[str]
+    source: Sequence[str]
+    muni_code: Sequence[str | None]
+    city: Sequence[str | None]
+    name: Sequence[str]
+    kana: Sequence[str]
+    address: Sequence[str]
+    lon: _Floats
+    lat: _Floats
+    facility: Sequence[str | None]
+    source_id: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+class Link(NamedTuple):
+    """Two entries (member keys, `left` < `right`) that are one place by rule, or may be and a person must say.
+
+    `score` 0–1; `reasons` short codes with values: ``name=0.97`` ``kana`` ``alias`` ``former`` ``part``
+    ``address=0.93`` ``distance=12 m`` ``facility=E1720200012`` ``source_id=00000001``, and what speaks against it
+    after a ``!``: ``!number`` ``!two_candidates`` ``!joins_two_places``.
+    """
+
+    left: str
+    right: str
+    verdict: Verdict
+    score: float
+    reasons: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def _city(code: str) -> str:
+    """The municipality that answers for a code: the city of a ward, the successor of what was merged."""
+    for _ in range(8):  # a successor may have been merged again
+        one = municipalities().get(code)
+        if one is None:
+            return code
+        following = one.city or (one.successors[0] if one.valid_to is not None and len(one.successors) == 1 else None)
+        if following is None or following == code:
+            return code
+        code = following
+    return code
+
+
+def records(seen: Mapping[str, Sightings]) -> Records:
+    """The entries of `KINDS` in `seen` (one status, one known time) as columns; other kinds are passed over."""
+    rows: list[tuple[Any, ...]] = []
+    shapes: list[bytes | None] = []
+    for kind in KINDS:
+        if kind not in seen:
+            continue
+        table = seen[kind].table
+        for n, item_id in enumerate(table.item_id):
+            props: dict[str, Any] = orjson.loads(table.props[n])
+            code = table.muni_code[n]
+            common = props.get("common_id") or props.get("facility_id")
+            rows.append(
+                (
+                    f"{kind}/{item_id}",
+                    kind,
+                    table.source[n],
+                    code,
+                    _city(code) if code else None,
+                    props.get("name") or "",
+                    props.get("name_kana") or "",
+                    props.get("address") or "",
+                    common[:_FACILITY] if common and len(common) >= _FACILITY else None,
+                    props.get("source_id"),
+                    len(shapes),
+                )
+            )
+            shapes.append(table.geometry[n])
+    rows.sort(key=lambda row: row[0])
+    points = shapely.point_on_surface(shapely.from_wkb(np.array(shapes, dtype=object)))
+    order = np.array([row[10] for row in rows], dtype=np.int64)
+    lon, lat = (shapely.get_x(points)[order], shapely.get_y(points)[order]) if rows else (np.empty(0), np.empty(0))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 11
+    key, kind_of, source, muni, city, name, kana, address, facility, source_id, _ = columns
+    return Records(key, kind_of, source, muni, city, name, kana, address, lon, lat, facility, source_id)
+
+
+# ── columns for comparing ────────────────────────────────────────────────────────────────────────────────
+
+
+class _Columns(NamedTuple):
+    """What is compared, one value a record; texts as strings, all else as numbers (0 or -1: nothing said)."""
+
+    stem: Sequence[str]
+    town: Sequence[str]
+    names: Sequence[place_name.PlaceName]
+    list_: _Ints
+    city: _Ints
+    facility: _Ints
+    own_id: _Ints
+    stem_code: _Ints
+    short_code: _Ints
+    whole: _Ints
+    head: _Ints
+    group: _Ints
+    lead: _Ints
+    operator: _Ints
+    numbers: _Ints
+    part_numbers: _Ints
+    inside: _Ints
+    levels: _Ints
+    generic: _Bools
+    former: _Bools
+    parts: _Ints
+    kana: _Ints
+    town_code: _Ints
+    house: _Ints
+    place: _Ints
+
+
+def _codes(values: Iterable[Any], nothing: object = None) -> _Ints:
+    """Equal values as equal numbers from 0 on; `nothing` as -1."""
+    known: dict[Any, int] = {}
+    return np.array([-1 if one == nothing else known.setdefault(one, len(known)) for one in values], dtype=np.int64)
+
+
+def _columns(made: Records) -> _Columns:
+    names = [place_name.taken_apart(name, city) for name, city in zip(made.name, made.city, strict=True)]
+    addresses = [place_address.taken_apart(one, city) for one, city in zip(made.address, made.city, strict=True)]
+    short = [place_name.short_name(city) for city in made.city]
+    house = np.full((len(names), 4), -1, dtype=np.int64)
+    for n, one in enumerate(addresses):
+        house[n, : len(one.numbers)] = one.numbers
+    return _Columns(
+        stem=[one.stem for one in names],
+        town=[one.town for one in addresses],
+        names=names,
+        list_=_codes(zip(made.kind, made.source, strict=True)),
+        city=_codes(made.city),
+        facility=_codes(made.facility),
+        own_id=_codes(
+            [(source, own) if own else None for source, own in zip(made.source, made.source_id, strict=True)]
+        ),
+        stem_code=_codes((one.stem for one in names), ""),
+        short_code=_codes(
+            (one.stem.removeprefix(cut) if cut else one.stem for one, cut in zip(names, short, strict=True)), ""
+        ),
+        whole=_codes((one.whole, one.lead) if one.whole else None for one in names),
+        head=_codes((one.head for one in names), ""),
+        group=_codes((one.group for one in names), ""),
+        lead=_codes((one.lead for one in names), ""),
+        operator=_codes((one.operator if one.operator != "other" else "" for one in names), ""),
+        numbers=_codes(one.numbers for one in names),
+        part_numbers=_codes((one.part_numbers for one in names), ()),
+        inside=_codes((one.inside for one in names), ()),
+        levels=np.array([one.levels for one in names], dtype=np.int64),
+        generic=np.array([one.head in _GENERIC for one in names], dtype=bool),
+        former=np.array([one.former for one in names], dtype=bool),
+        parts=_codes((one.parts for one in names), frozenset()),
+        kana=_codes((place_name.comparable(one) for one in made.kana), ""),
+        town_code=_codes((one.town for one in addresses), ""),
+        house=house,
+        place=_codes(
+            [
+                (city, one.town, one.numbers) if one.town and one.numbers else None
+                for city, one in zip(made.city, addresses, strict=True)
+            ]
+        ),
+    )
+
+
+# ── candidates ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _within_groups(code: _Ints) -> tuple[_Ints, _Ints]:
+    """All pairs of records of equal code; code -1 is no group."""
+    known = np.flatnonzero(code >= 0)
+    order = known[np.argsort(code[known], kind="stable")]
+    starts = np.flatnonzero(np.r_[True, np.diff(code[order]) != 0]) if len(order) else np.empty(0, dtype=np.int64)
+    sizes = np.diff(np.r_[starts, len(order)])
+    left, right = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        first = starts[sizes == size]
+        a, b = np.triu_indices(size, 1)
+        left.append(order[(first[:, None] + a[None, :]).ravel()])
+        right.append(order[(first[:, None] + b[None, :]).ravel()])
+    return np.concatenate(left), np.concatenate(right)
+
+
+def _plane(made: Records) -> tuple[_Floats, _Floats]:
+    """Metres on a sinusoidal plane: true north to south, and east to west for what is near."""
+    radians = np.radians(made.lat)
+    return _EARTH_M * np.radians(made.lon - 137.0) * np.cos(radians), _EARTH_M * radians
+
+
+def _near(made: Records) -> tuple[_Ints, _Ints]:
+    """Pairs within `_NEAR_M`, of whatever municipality."""
+    known = np.flatnonzero(np.isfinite(made.lon) & np.isfinite(made.lat))
+    x, y = _plane(made)
+    points = shapely.points(x[known], y[known])
+    # The plane is sheared away from its middle meridian: look a little further, distances are measured later.
+    left, right = shapely.STRtree(points).query(points, predicate="dwithin", distance=_NEAR_M * 1.25)
+    once = left < right
+    return known[left[once]], known[right[once]]
+
+
+def _alike(columns: _Columns, keep: Callable[[_Ints, _Ints], _Bools]) -> tuple[_Ints, _Ints]:
+    """Pairs of one municipality whose own words are equal or much alike, wherever they lie."""
+    left, right = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    usable = np.flatnonzero((columns.city >= 0) & (columns.stem_code >= 0))
+    order = usable[np.lexsort((columns.short_code[usable], columns.city[usable]))]
+    edges = np.flatnonzero(np.diff(columns.city[order], prepend=-2, append=-2)).tolist() if len(order) else []
+    for first, last in pairwise(edges):
+        block = order[first:last]
+        code = columns.stem_code[block]
+        distinct, where = np.unique(code, return_inverse=True)
+        if len(distinct) > 1:
+            one_of = np.empty(len(distinct), dtype=np.int64)
+            one_of[where] = block
+            words = [columns.stem[n] for n in one_of.tolist()]
+            for begin in range(0, len(words), 2000):  # bounded memory in the biggest cities
+                some = process.cdist(
+                    words[begin : begin + 2000], words, scorer=fuzz.ratio, score_cutoff=_ALIKE, dtype=np.uint8
+                )
+                a, b = np.nonzero(some)
+                a += begin
+                once = a < b
+                for p, q in zip(a[once].tolist(), b[once].tolist(), strict=True):
+                    left_block, right_block = block[where == p], block[where == q]
+                    left.append(np.repeat(left_block, len(right_block)))
+                    right.append(np.tile(right_block, len(left_block)))
+    a, b = np.concatenate(left), np.concatenate(right)
+    for code in (columns.stem_code, columns.short_code, columns.kana):
+        key = np.where((code >= 0) & (columns.city >= 0), columns.city * (code.max(initial=0) + 1) + code, -1)
+        c, d = _within_groups(key)
+        a, b = np.concatenate([a, c]), np.concatenate([b, d])
+    wanted = keep(a, b)
+    return a[wanted], b[wanted]
+
+
+def _distance(made: Records, left: _Ints, right: _Ints) -> _Floats:
+    """Great-circle metres; NaN where a side has no position."""
+    a, b = np.radians(made.lat[left]), np.radians(made.lat[right])
+    half = np.sin((b - a) / 2) ** 2
+    half += np.cos(a) * np.cos(b) * np.sin(np.radians(made.lon[right] - made.lon[left]) / 2) ** 2
+    metres: _Floats = 2 * _EARTH_M * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    return metres
+
+
+def _candidates(made: Records, columns: _Columns) -> tuple[_Ints, _Ints]:
+    """Pairs worth comparing, each once, left < right."""
+
+    def within_reach(a: _Ints, b: _Ints) -> _Bools:
+        distance = _distance(made, a, b)
+        one_address = (columns.place[a] >= 0) & (columns.place[a] == columns.place[b])
+        wanted: _Bools = ~(distance > _FAR_M) | one_address
+        return wanted
+
+    found = [
+        _near(made),
+        _alike(columns, within_reach),
+        _within_groups(columns.facility),
+        _within_groups(columns.place),
+        _within_groups(columns.own_id),
+    ]
+    a = np.concatenate([one for one, _ in found])
+    b = np.concatenate([one for _, one in found])
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    # Two entries of one list are two places, unless they name one facility.
+    useful = (columns.list_[low] != columns.list_[high]) | (columns.stem_code[low] == columns.stem_code[high])
+    both = np.unique(low[useful] * len(made) + high[useful])
+    return both // max(len(made), 1), both % max(len(made), 1)
+
+
+# ── comparing ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Compared(NamedTuple):
+    """What was found of each pair of candidates."""
+
+    left: _Ints
+    right: _Ints
+    name: _Floats
+    address: _Floats
+    distance: _Floats
+    facility: _Bools
+    own_id: _Bools
+    alias: _Bools
+    kana: _Bools
+    same: _Bools
+    ask: _Bools
+    score: _Floats
+
+
+def _equal(code: _Ints, a: _Ints, b: _Ints) -> _Bools:
+    found: _Bools = (code[a] == code[b]) & (code[a] >= 0)
+    return found
+
+
+def _differ(code: _Ints, a: _Ints, b: _Ints) -> _Bools:
+    """Both say something, and not the same."""
+    found: _Bools = (code[a] != code[b]) & (code[a] >= 0) & (code[b] >= 0)
+    return found
+
+
+def _opposed(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
+    """What no likeness of name makes up for: another number, level of school, kind of facility, operator, branch."""
+    levels = (columns.levels[a] & columns.levels[b] == 0) & (columns.levels[a] > 0) & (columns.levels[b] > 0)
+    group = _differ(columns.group, a, b) & ~(columns.generic[a] | columns.generic[b])
+    found: _Bools = (
+        levels
+        | group
+        | _differ(columns.lead, a, b)
+        | _differ(columns.operator, a, b)
+        | (columns.numbers[a] != columns.numbers[b])
+        | _differ(columns.part_numbers, a, b)
+    )
+    return found
+
+
+def _ratio(texts: Sequence[str], a: _Ints, b: _Ints) -> _Floats:
+    """Likeness 0–1 of two texts, pair by pair; 0 where one is empty."""
+    if not len(a):
+        return np.empty(0)
+    left, right = [texts[n] for n in a.tolist()], [texts[n] for n in b.tolist()]
+    found: _Floats = process.cpdist(left, right, scorer=fuzz.ratio, dtype=np.float64) / 100.0
+    found[[not (one and two) for one, two in zip(left, right, strict=True)]] = 0.0
+    return found
+
+
+def _telling_difference(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
+    """Whether two unequal stems differ in a word that tells places apart (東/西, 上/下, 一/二)."""
+    found = np.zeros(len(a), dtype=bool)
+    for n, (one, two) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        left, right = columns.stem[one], columns.stem[two]
+        if left != right:
+            found[n] = any(left.count(mark) != right.count(mark) for mark in _TELLING.intersection(left + right))
+    return found
+
+
+def _aliased(columns: _Columns, made: Records, a: _Ints, b: _Ints) -> _Bools:
+    """Whether one side is called in brackets what the other is called."""
+    found = np.zeros(len(a), dtype=bool)
+    for n in np.flatnonzero((columns.inside[a] >= 0) | (columns.inside[b] >= 0)).tolist():
+        for one, two in ((a[n], b[n]), (b[n], a[n])):
+            other = columns.names[two]
+            for inside in columns.names[one].inside:
+                alias = place_name.taken_apart(inside, made.city[one])
+                if len(alias.whole) > 2 and alias.whole == other.whole:
+                    found[n] = True
+    return found
+
+
+def _address(columns: _Columns, a: _Ints, b: _Ints) -> _Floats:
+    """Likeness 0–1 of two addresses; NaN where a side has none. 1: one house; 0.9: one says more than the other;
+    0.7: same town, numbers not said or block equal; 0.5: same town, other number; below: another town."""
+    town = np.where(_equal(columns.town_code, a, b), 1.0, 0.0)
+    unequal = np.flatnonzero((town == 0.0) & (columns.town_code[a] >= 0) & (columns.town_code[b] >= 0))
+    town[unequal] = _ratio(columns.town, a[unequal], b[unequal])
+    one, two = columns.house[a], columns.house[b]
+    both = (one >= 0) & (two >= 0)
+    agree = (one == two) | ~both
+    length = both.sum(axis=1)
+    prefix = agree.all(axis=1) & (length > 0)
+    exact = prefix & ((one >= 0) == (two >= 0)).all(axis=1)
+    block = (one[:, 0] == two[:, 0]) & (length > 0)
+    numbers = np.select([exact, prefix, length == 0, block], [1.0, 0.9, 0.7, 0.7], 0.5)
+    found = np.where(town >= 0.8, town * numbers, 0.4 * town)
+    found[(columns.town_code[a] < 0) | (columns.town_code[b] < 0)] = np.nan
+    return found
+
+
+def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
+    """All pairs at once."""
+    distance = _distance(made, a, b)
+    facility = _equal(columns.facility, a, b)
+    own_id = _equal(columns.own_id, a, b) & (columns.list_[a] != columns.list_[b])
+    stem = np.where(_equal(columns.stem_code, a, b), 1.0, 0.0)
+    unlike = np.flatnonzero(stem == 0.0)
+    stem[unlike] = _ratio(columns.stem, a[unlike], b[unlike])
+    short = _equal(columns.short_code, a, b) & (stem < 1.0)
+    stem = np.where(short, np.maximum(stem, 0.97), stem)
+    nameless = (columns.stem_code[a] < 0) & (columns.stem_code[b] < 0)
+    head_equal = columns.head[a] == columns.head[b]
+    stem = np.where(nameless & head_equal, 0.9, stem)
+    head_missing = ~head_equal & ((columns.head[a] < 0) | (columns.head[b] < 0))
+    name = stem * np.select([head_equal, head_missing], [1.0, 0.92], 0.88)
+    whole = _equal(columns.whole, a, b)
+    name = np.where(whole & ~nameless, 1.0, name)
+    kana = _equal(columns.kana, a, b)
+    alias = _aliased(columns, made, a, b)
+    name = np.where(alias | kana, np.maximum(name, 0.96), name)
+    name = np.where(columns.former[a] != columns.former[b], name - 0.02, name)
+    address = _address(columns, a, b)
+    by_distance = np.select(
+        [distance <= 30, distance <= 100, distance <= 200, distance <= _NEAR_M, distance <= 1000],
+        [1.0, 0.95, 0.85, 0.7, 0.5],
+        0.0,
+    )
+    by_address = np.select(
+        [address >= 0.95, address >= 0.8, address >= 0.65, address >= 0.45], [1.0, 0.9, 0.75, 0.6], 0.0
+    )
+    nowhere = np.isnan(distance) & np.isnan(address)
+    place = np.where(nowhere, 0.5, np.maximum(by_distance, by_address))
+    place = np.where(facility, 1.0, place)
+
+    opposed = _opposed(columns, a, b) & ~alias
+    fuzzy = np.flatnonzero((stem < 0.97) & ~alias & ~kana)
+    opposed[fuzzy] |= _telling_difference(columns, a[fuzzy], b[fuzzy])
+    elsewhere = _differ(columns.inside, a, b) & ~alias & ~(distance <= 50)
+    opposed |= elsewhere
+    same = (
+        ((name >= 0.95) & (place >= 0.7))
+        | ((name >= 0.95) & nowhere)
+        | ((name >= 0.82) & (place >= 0.9))
+        | ((name >= 0.6) & facility & head_equal)
+        | own_id
+    ) & ~opposed
+    ask = ~same & ~opposed & (((name >= 0.95) & (place >= 0.5)) | ((name >= 0.65) & (place >= 0.95)))
+    # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
+    abroad = _differ(columns.city, a, b) & ~facility
+    ask = np.where(abroad, (name >= 0.95) & (distance <= 100) & ~(address < 0.45) & ~opposed, ask)
+    same &= ~abroad
+    one_list = columns.list_[a] == columns.list_[b]
+    one_facility = whole & (
+        facility | (address >= 0.95) | (distance <= 30) | (_parted(columns, a, b) & (distance <= 200))
+    )
+    same = np.where(one_list, one_facility & ~opposed, same)
+    ask &= ~one_list
+    score = np.clip(0.6 * name + 0.4 * place, 0.0, 1.0)
+    score = np.where(own_id, np.maximum(score, 0.99), score)
+    return _Compared(a, b, name, address, distance, facility, own_id, alias, kana, same, ask, score)
+
+
+def _parted(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
+    """Whether the two name different parts, or one the whole and one a part."""
+    found: _Bools = columns.parts[a] != columns.parts[b]
+    return found
+
+
+# ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _close_calls(columns: _Columns, found: _Compared, same: _Ints) -> set[int]:
+    """Pairs (of `same`) of an entry that has two candidates in one list, nearly as good as each other and themselves
+    not one place."""
+    pairs = {(int(found.left[n]), int(found.right[n])) for n in same.tolist()}
+    options: dict[tuple[int, int], list[int]] = {}
+    for n in same.tolist():
+        one, two = int(found.left[n]), int(found.right[n])
+        if columns.list_[one] != columns.list_[two]:
+            options.setdefault((one, int(columns.list_[two])), []).append(n)
+            options.setdefault((two, int(columns.list_[one])), []).append(n)
+    close: set[int] = set()
+    for (own, _), several in options.items():
+        if len(several) < 2:
+            continue
+        several.sort(key=lambda n: (-found.score[n], n))
+        best = several[0]
+        best_other = int(found.left[best]) + int(found.right[best]) - own
+        for n in several[1:]:
+            other = int(found.left[n]) + int(found.right[n]) - own
+            if (min(other, best_other), max(other, best_other)) in pairs:
+                continue
+            if _strength(found, best) - _strength(found, n) < _MARGIN:
+                close.update((best, n))
+    return close
+
+
+def _strength(found: _Compared, n: int) -> float:
+    """The score, and where that is equal the nearer."""
+    distance = found.distance[n]
+    return float(found.score[n]) - (0.0 if np.isnan(distance) else min(float(distance), 400.0) / 4000.0)
+
+
+def _joined(columns: _Columns, found: _Compared, same: _Ints) -> tuple[list[int], set[int]]:
+    """The place of every record (as a number), the best links first; and the links that would join two entries which
+    differ."""
+    root = list(range(len(columns.stem)))
+    members: dict[int, list[int]] = {}
+    allowed = {(int(found.left[n]), int(found.right[n])) for n in same.tolist()}
+
+    def top(n: int) -> int:
+        while root[n] != n:
+            root[n] = root[root[n]]
+            n = root[n]
+        return n
+
+    refused: set[int] = set()
+    strength = np.array([_strength(found, n) for n in same.tolist()])
+    for n in same[np.lexsort((same, -strength))].tolist():
+        one, two = top(int(found.left[n])), top(int(found.right[n]))
+        if one == two:
+            continue
+        left, right = members.get(one, [one]), members.get(two, [two])
+        if any(_apart(columns, p, q) for p in left for q in right if (min(p, q), max(p, q)) not in allowed):
+            refused.add(n)
+            continue
+        root[two] = one
+        members[one] = left + right
+        members.pop(two, None)
+    return [top(n) for n in range(len(root))], refused
+
+
+def _apart(columns: _Columns, one: int, two: int) -> bool:
+    """Whether two entries may not be one place: of one list, or opposed."""
+    if columns.list_[one] == columns.list_[two]:
+        return True
+    return bool(_opposed(columns, np.array([one]), np.array([two]))[0])
+
+
+def links(made: Records) -> list[Link]:
+    """Which records are one place, by rule or for a person to say, ordered by keys."""
+    if len(made) < 2:
+        return []
+    columns = _columns(made)
+    found = _compare(made, columns, *_candidates(made, columns))
+    same = np.flatnonzero(found.same)
+    close = _close_calls(columns, found, same)
+    sure = np.array([n for n in same.tolist() if n not in close], dtype=np.int64)
+    place, refused = _joined(columns, found, sure)
+    decided = [
+        _link(made, columns, found, n, "same") for n in sure.tolist() if place[found.left[n]] == place[found.right[n]]
+    ]
+    taken = {(place[n], int(columns.list_[n])) for n in range(len(place))}
+    asked: dict[tuple[int, int], int] = {}
+    for n in [*sorted(close), *sorted(refused), *np.flatnonzero(found.ask).tolist()]:
+        one, two = place[found.left[n]], place[found.right[n]]
+        pair = (min(one, two), max(one, two))
+        if one == two:
+            continue
+        if n not in close and n not in refused and _answered(columns, found, n, place, taken):
+            continue
+        if pair not in asked or found.score[n] > found.score[asked[pair]]:
+            asked[pair] = n
+    for n in asked.values():
+        doubt = "!two_candidates" if n in close else "!joins_two_places" if n in refused else None
+        decided.append(_link(made, columns, found, n, "ask", doubt))
+    return sorted(decided)
+
+
+def _answered(columns: _Columns, found: _Compared, n: int, place: Sequence[int], taken: set[tuple[int, int]]) -> bool:
+    """Whether the entry of either side has its place in the list of the other already."""
+    one, two = int(found.left[n]), int(found.right[n])
+    return (place[one], int(columns.list_[two])) in taken or (place[two], int(columns.list_[one])) in taken
+
+
+def _link(
+    made: Records, columns: _Columns, found: _Compared, n: int, verdict: Verdict, doubt: str | None = None
+) -> Link:
+    one, two = int(found.left[n]), int(found.right[n])
+    reasons = [f"name={found.name[n]:.2f}"]
+    if found.own_id[n]:
+        reasons.append(f"source_id={made.source_id[one]}")
+    if found.kana[n]:
+        reasons.append("kana")
+    if found.alias[n]:
+        reasons.append("alias")
+    if columns.former[one] != columns.former[two]:
+        reasons.append("former")
+    if columns.parts[one] != columns.parts[two]:
+        parts = columns.names[one].parts ^ columns.names[two].parts
+        reasons.append(f"part={'・'.join(sorted(parts))}")
+    if not np.isnan(found.address[n]):
+        reasons.append(f"address={found.address[n]:.2f}")
+    if not np.isnan(found.distance[n]):
+        reasons.append(f"distance={found.distance[n]:.0f} m")
+    if found.facility[n]:
+        reasons.append(f"facility={made.facility[one]}")
+    if doubt is not None:
+        reasons.append(doubt)
+    return Link(made.key[one], made.key[two], verdict, round(float(found.score[n]), 4), tuple(reasons))

@@ -1,0 +1,71 @@
+"""Addresses (所在地) as a town and numbers, so that two spellings of one address compare equal.
+
+「石川県七尾市中挟町リ２３番地」, 「七尾市中挟町リ部23」 and 「中挟町リ23」 are one address. What is made here is for
+comparing only and never shown; an address that says more (a building, a floor) says the same place.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from bousai.vocab.municipality import municipalities, wards
+from bousai.vocab.place_name import comparable
+
+_KANJI_CHOME = re.compile(r"(\d+)丁目")
+_UNIT = re.compile(r"(?<=\d)(?:丁目|番地|番|号|地割|-|の|ノ)+")
+_NUMBERS = re.compile(r"\d+(?:-\d+)*")
+_AZA = re.compile(r"大字|小字|字|部(?=\d)|部$|[(].*?[)]")
+_COUNTY = re.compile(r"^[^\d]{1,5}郡")
+
+
+class PlaceAddress(NamedTuple):
+    """An address for comparing: `town` without prefecture, municipality and 字; `numbers` chōme, block, house."""
+
+    town: str
+    numbers: tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def _names(muni_code: str | None) -> tuple[str, ...]:
+    one = municipalities().get(muni_code or "")
+    if one is None:
+        return ()
+    names = [comparable(one.name)]
+    names += [comparable(municipalities()[ward].name) for ward in wards().get(one.code, ())]
+    return tuple(sorted(names, key=len, reverse=True))
+
+
+@lru_cache(maxsize=1 << 18)
+def taken_apart(address: str, muni_code: str | None = None) -> PlaceAddress:
+    """Town and numbers of an address.
+
+    >>> taken_apart("石川県七尾市和倉町ひばり３－９０", "17202"), taken_apart("和倉町ひばり３の90番地", "17202")
+    (PlaceAddress(town='和倉町ひばり', numbers=(3, 90)), PlaceAddress(town='和倉町ひばり', numbers=(3, 90)))
+    >>> taken_apart("金沢市野町三丁目11番１号", "17201")
+    PlaceAddress(town='野町', numbers=(3, 11, 1))
+    """
+    plain = comparable(address)
+    one = municipalities().get(muni_code or "")
+    if one is not None:
+        pref = comparable(one.pref)
+        plain = plain.removeprefix(pref)
+        plain = _COUNTY.sub("", plain)
+        for name in _names(muni_code):
+            # A ward is written with its city or alone.
+            city = comparable(one.name)
+            if plain.startswith(city + name):
+                plain = plain[len(city) + len(name) :]
+                break
+            if plain.startswith(name):
+                plain = plain[len(name) :]
+                break
+        for name in _names(muni_code):
+            plain = plain.removeprefix(name)
+    plain = _AZA.sub("", plain)
+    plain = re.sub(r"(?<=\d)(?:丁目|番地|番|号|地割|[のノ-])+(?=\d)", "-", plain)
+    first = _NUMBERS.search(plain)
+    if first is None:
+        return PlaceAddress(plain, ())
+    return PlaceAddress(plain[: first.start()], tuple(int(one[:9]) for one in first[0].split("-"))[:4])
