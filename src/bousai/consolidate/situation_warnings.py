@@ -1,0 +1,248 @@
+"""Warnings, orders, intensities and tsunami warnings by municipality: what agencies said, untouched.
+
+The highest of each hazard is shown; names, grades and levels are the issuer's, and JMA's level never becomes an order
+of the municipality. What is highest is decided by the rank of JMA's own scheme of warnings, in which 大津波警報,
+噴火警報（居住地域） and the 特別警報 of weather are of one class (気象庁「特別警報について」), and 土砂災害警戒情報
+(until 2026) stands where the レベル４危険警報 that replaced it does. The rank orders and is shown nowhere.
+
+JMA warns coast sections of a tsunami; `tsunami_coast` says which municipality lies on which, and ``match`` how
+surely:
+``municipality``, or ``prefecture`` (a coast of its prefecture; whether of this municipality is not known).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from bousai.consolidate.situation_statements import Said, by_code, handed_on, said_of
+from bousai.model import RevisionTable
+from bousai.vocab import jma
+from bousai.vocab.municipality import municipalities
+from bousai.vocab.tsunami_coast import Match, coasts_of
+
+INTENSITY_WINDOW = timedelta(days=7)
+"""An earthquake counts as long as JMA's newest statement on its intensities is not older than this."""
+
+_RANK = {
+    "advisory": 1,
+    "warning": 2,
+    "danger_warning": 3,
+    "emergency_warning": 4,
+    "major_warning": 4,
+    "crater_warning": 2,
+    "residential_warning": 4,
+}
+_WARNED = ("weather_warning", "landslide_warning", "river_flood", "volcanic_warning")
+_SHOWN = ("level", "grade", "kind_code", "kind_name", "condition", "change", "area_name", "full_or_partial")
+
+
+class Warned(NamedTuple):
+    """One warning as it is shown, and the statement that it is."""
+
+    shown: dict[str, Any]
+    said: Said
+
+
+def warnings_by_municipality(now: Mapping[str, RevisionTable]) -> dict[str, list[dict[str, Any]]]:
+    """Municipality → the highest warning in force of each hazard, the gravest first; see `warned`."""
+    return {code: [one.shown for one in found] for code, found in warned(now).items()}
+
+
+def orders_by_municipality(now: Mapping[str, RevisionTable]) -> dict[str, list[dict[str, Any]]]:
+    """Municipality → its evacuation orders in force, the gravest first; see `ordered`."""
+    return {code: [one.shown for one in found] for code, found in ordered(now).items()}
+
+
+def warned(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
+    """Municipality → the highest warning in force of each hazard, the gravest first.
+
+    Of the kinds `weather_warning`, `landslide_warning`, `river_flood`, `volcanic_warning` and `tsunami_forecast`, as
+    far as they are in `now`. ``parts`` lists all that is in force of the hazard where that is more than one: parts of
+    the municipality, rivers, volcanoes, coasts, and what was said of the city and of a ward.
+    """
+    said = [one for kind in _WARNED for one in said_of(now.get(kind), _is_warning)]
+    found: defaultdict[str, dict[str, list[Warned]]] = defaultdict(dict)
+    for code, statements in handed_on(by_code(said)).items():
+        for one in statements:
+            shown = _warning(one)
+            found[code].setdefault(shown["phenomenon"], []).append(Warned(shown, one))
+    for code, coasts in tsunamis(now).items():
+        for coast in coasts:
+            if coast.shown["grade"] != "forecast":
+                shown = _warning(coast.said) | {"area_name": coast.shown["coast_name"], "match": coast.shown["match"]}
+                shown["stated_for"] = coast.shown["coast_code"]
+                found[code].setdefault("tsunami", []).append(Warned(shown, coast.said))
+    return {code: _gravest_first(_highest(one) for one in hazards.values()) for code, hazards in found.items()}
+
+
+def _is_warning(props: Mapping[str, Any]) -> bool:
+    """A municipality's warning: not the state of a volcano or of a river, and not what was lifted."""
+    return props.get("grade") not in ("forecast", "lifted", "cleared", "sea_warning")
+
+
+def _warning(one: Said) -> dict[str, Any]:
+    kind = one.table.kind
+    named = {"landslide_warning": "landslide", "river_flood": "river_flood", "volcanic_warning": "volcano"}
+    phenomenon = one.props.get("phenomenon") or named.get(kind, "tsunami")
+    source_name = {"river_flood": "section_name", "volcanic_warning": "volcano_name"}.get(kind)
+    return {
+        "phenomenon": phenomenon,
+        **{name: one.props.get(name) for name in _SHOWN},
+        "of": None if source_name is None else one.props.get(source_name),
+        "match": "municipality",
+        "kind": kind,
+        "item_id": one.table.item_id[one.row],
+        **one.origin,
+        "parts": [],
+    }
+
+
+def _rank(shown: Mapping[str, Any]) -> int:
+    if shown["kind"] == "landslide_warning":
+        return _RANK["danger_warning"]
+    return _RANK.get(shown["grade"] or "", 0)
+
+
+def _order(one: Warned) -> tuple[Any, ...]:
+    """Gravest first; then what is surely of this municipality, the newest, and the order of names."""
+    shown = one.shown
+    newest = -one.said.table.issued_at[one.said.row].timestamp()
+    sure = 0 if shown["match"] == "municipality" else 1
+    return -_rank(shown), -(shown["level"] or 0), sure, newest, shown["phenomenon"], shown["item_id"], one.said.key
+
+
+def _gravest_first(found: Iterable[Warned]) -> list[Warned]:
+    return sorted(found, key=_order)
+
+
+def _highest(found: list[Warned]) -> Warned:
+    first, *others = _gravest_first(found)
+    if not others:
+        return first
+    names = ("area_name", "of", "level", "grade", "kind_name", "match", "stated_for", "issued_at", "revision")
+    parts = [{name: one.shown[name] for name in names} for one in (first, *others)]
+    return first._replace(shown={**first.shown, "parts": parts})
+
+
+# ── tsunami ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def tsunamis(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
+    """Municipality → what JMA has in force for the coast sections that it lies on, or that its prefecture has."""
+    table = now.get("tsunami_forecast")
+    if table is None or not len(table):
+        return {}
+    sections: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for row, text in enumerate(table.props):
+        props = orjson.loads(text)
+        if props.get("grade") != "cleared":
+            sections.setdefault(props["coast_code"], []).append((row, props))
+    found: dict[str, list[Warned]] = {}
+    for code in municipalities():
+        coasts = coasts_of(code)
+        met = [
+            _coast(Said(table, row, props, code), coasts[coast])
+            for coast in coasts
+            for row, props in sections.get(coast, ())
+        ]
+        if met:
+            found[code] = _gravest_first(met)
+    return found
+
+
+def _coast(one: Said, match: Match) -> Warned:
+    names = (
+        *("coast_code", "coast_name", "event_id", "grade", "kind_code", "kind_name", "last_kind_code"),
+        *("first_wave_at", "first_wave_condition", "max_height_m", "max_height_text", "max_height_condition"),
+    )
+    shown = {name: one.props.get(name) for name in names} | {"match": match} | one.origin
+    shown |= {"kind": "tsunami_forecast", "item_id": one.table.item_id[one.row], "level": None}
+    return Warned(shown | {"phenomenon": "tsunami"}, one)
+
+
+# ── evacuation orders ────────────────────────────────────────────────────────────────────────────────────────
+
+_ORDER = (
+    *("order", "order_text", "level", "hazard", "district_name", "households", "people", "ordered_at", "area_name"),
+    "incident",
+)
+
+
+def ordered(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
+    """Municipality → its evacuation orders in force, the gravest first.
+
+    ``basis`` is ``order`` where the order itself is known, district by district, and ``summary`` where a report says
+    only that there is one.
+    """
+    valid_at = next((table.valid_at for table in now.values()), None)
+
+    def holds(props: Mapping[str, Any]) -> bool:
+        over = props.get("lifted_at")
+        return over is None or valid_at is None or datetime.fromisoformat(over) > valid_at
+
+    said = said_of(now.get("evacuation_order"), holds)
+    said += said_of(now.get("evacuation_summary"), lambda p: bool(p.get("order_level") or p.get("order_text")))
+    return {
+        code: sorted((_ordered(one) for one in found), key=_order_of_orders)
+        for code, found in handed_on(by_code(said)).items()
+    }
+
+
+def _ordered(one: Said) -> Warned:
+    if one.table.kind == "evacuation_order":
+        shown = {name: one.props.get(name) for name in _ORDER} | {"basis": "order"}
+    else:
+        renamed = {"level": "order_level", "households": "order_households", "people": "order_people"}
+        shown = {name: one.props.get(renamed.get(name, name)) for name in _ORDER} | {"basis": "summary"}
+    return Warned(shown | {"item_id": one.table.item_id[one.row]} | one.origin, one)
+
+
+def _order_of_orders(one: Warned) -> tuple[Any, ...]:
+    return -(one.shown["level"] or 0), one.shown["basis"], one.shown["district_name"] or "", one.said.key
+
+
+# ── seismic intensity ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def intensities(now: Mapping[str, RevisionTable], valid_at: datetime) -> dict[str, list[Warned]]:
+    """Municipality → its intensity in each earthquake of the last days (`INTENSITY_WINDOW`), the strongest first.
+
+    Intensities are symbols: they sort by rank, in which 震度５弱以上未入電 (``!5-``) stands above 5 lower. Of several
+    statements on one earthquake and place the newest counts.
+    """
+    table = now.get("seismic_intensity")
+    if table is None:
+        return {}
+    newest: dict[str, datetime] = {}
+    for row, text in enumerate(table.props):
+        event = orjson.loads(text)["event_id"]
+        newest[event] = max(newest.get(event, table.issued_at[row]), table.issued_at[row])
+    recent = {event for event, at in newest.items() if valid_at - at <= INTENSITY_WINDOW}
+    said = said_of(table, lambda p: p.get("intensity") is not None and p["event_id"] in recent)
+    last: dict[str, Said] = {}
+    for one in said:
+        item_id = table.item_id[one.row]
+        if item_id not in last or (one.at, one.key) > (last[item_id].at, last[item_id].key):
+            last[item_id] = one
+    return {
+        code: sorted((_felt(one) for one in found), key=_strongest)
+        for code, found in handed_on(by_code(list(last.values()))).items()
+    }
+
+
+def _felt(one: Said) -> Warned:
+    names = ("event_id", "intensity", "intensity_received", "condition", "revised", "area_code", "area_name")
+    shown = {name: one.props.get(name) for name in names}
+    rank = one.props.get("intensity_rank")
+    shown["intensity_rank"] = jma.intensity_rank(shown["intensity"]) if rank is None else rank
+    return Warned(shown | {"item_id": one.table.item_id[one.row]} | one.origin, one)
+
+
+def _strongest(one: Warned) -> tuple[Any, ...]:
+    newest = -one.said.table.issued_at[one.said.row].timestamp()
+    return -(one.shown["intensity_rank"] or 0), newest, one.said.key
