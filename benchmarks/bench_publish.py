@@ -19,10 +19,10 @@ import shapely
 from measure import medians, show, timed
 
 from bousai import publish
-from bousai.model import Field, Layer, RevisionTable, SourceFreshness
+from bousai.model import Field, ReleasedLayer, RevisionTable, SourceFreshness
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
-LAYER = Layer(
+LAYER = ReleasedLayer(
     id="bench",
     kind="municipality",
     title_ja="訓練",
@@ -30,6 +30,7 @@ LAYER = Layer(
     description_ja="",
     description_en="",
     geometry="polygon",
+    tier="public",
     fields=tuple(Field(name=name, type="text", ja=name, en=name) for name in ("name", "depth", "river")),
 )
 SOURCE = SourceFreshness("bench", "ok", "", T0, T0, T0, "credit", "licence", "https://example.org/")

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from bousai import catalogue
 from bousai.catalogue import Feed
-from bousai.model import Layer
-from bousai.publish.features import COMMON
+from bousai.model import COMMON, Layer
 
 PROJECT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.ja.md")

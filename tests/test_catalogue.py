@@ -11,6 +11,7 @@ import yaml
 from bousai import catalogue
 from bousai.catalogue import AtomSource, CkanSource, Expect, FileSource, FolderSource, LinksSource, MqttSource, Source
 from bousai.errors import CatalogueError, ParseError
+from bousai.model import COMMON, VISIBILITIES
 from bousai.vocab import jma
 from bousai.vocab.kind import kinds
 
@@ -94,6 +95,66 @@ def test_a_wrong_layer_names_file_and_key(config: Path) -> None:
     (config / "layers" / "shelter.yml").write_text("kind: shelter\n", encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"layers/shelter\.yml: title_ja"):
         catalogue.load(config)
+
+
+def test_every_column_is_decided() -> None:
+    """What is not named leaves to nobody; whoever adds a layer or a column decides, in config/release.yml."""
+    undecided = {layer.id: KNOWN.release.undecided(layer) for layer in KNOWN.layers.values()}
+    assert {layer_id: names for layer_id, names in undecided.items() if names} == {}
+    assert {field.name for field in COMMON} == set(KNOWN.release.common)
+
+
+def test_free_text_of_people_who_report_is_not_public() -> None:
+    """The columns in which a person writes what he likes: a name, a telephone, where somebody lies."""
+    free = {"note", "reporter", "detail", "measures", "remarks", "special_notes"}
+    published = {"evacuation_site", "shelter", "road_restriction", "cap_alert"}  # by those who may, as it stands
+    shown = {
+        (layer.id, field.name)
+        for layer in KNOWN.layers.values()
+        if layer.id not in published and not layer.id.startswith("hazard_")
+        for field in KNOWN.released(layer, "public").fields
+    }
+    assert {one for one in shown if one[1] in free} == set()
+
+
+@pytest.mark.parametrize(
+    ("stands", "instead", "said"),
+    [
+        ("layers:\n", "layers:\n  shelters: {public: [name]}\n", "shelters: there is no such layer"),
+        ("    public: [incident, name,", "    public: [incident, nam,", "there is no column 'nam'"),
+        ("    responders: [reporter, note]", "    responders: [reporter, note, as_of]", "named twice: as_of"),
+        ("    responders: [reporter, note]", "    responder: [reporter, note]", "layers.damage_count.responder"),
+        ("{district_name: [null]}", "sometimes", "municipal is 'always'"),
+        ("common: [id,", "common: [identifier,", "there is no column 'identifier'"),
+        ("  below: 5", "  below: few", "small_counts.below"),
+        ("    staff: those", "    staffs: those", "there is no column 'staffs'"),
+    ],
+)
+def test_a_wrong_release_names_the_place(config: Path, stands: str, instead: str, said: str) -> None:
+    path = config / "release.yml"
+    text = path.read_text(encoding="utf-8")
+    assert stands in text
+    path.write_text(text.replace(stands, instead, 1), encoding="utf-8")
+    with pytest.raises(CatalogueError) as error:
+        catalogue.load(config)
+    assert "release.yml" in str(error.value)
+    assert said in str(error.value)
+
+
+def test_without_a_release_nothing_is_loaded(config: Path) -> None:
+    (config / "release.yml").unlink()
+    with pytest.raises(CatalogueError, match=r"release\.yml"):
+        catalogue.load(config)
+
+
+def test_a_layer_that_nobody_decided_about_shows_no_column_of_its_own(config: Path) -> None:
+    own = yaml.safe_load((config / "layers" / "shelter.yml").read_text(encoding="utf-8"))
+    (config / "layers" / "new.yml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    known = catalogue.load(config)
+    for tier in VISIBILITIES:
+        shown = known.released(known.layer("new"), tier)
+        assert (shown.fields, set(shown.held.values())) == ((), {"undecided"})
+        assert shown.common == COMMON
 
 
 def test_no_yaml_and_no_feeds_are_said(config: Path, tmp_path: Path) -> None:

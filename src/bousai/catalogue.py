@@ -1,4 +1,5 @@
-"""The catalogue: ``config/**/*.yml`` as typed `Feed`s and `Layer`s. File stem = id; unknown keys are errors."""
+"""The catalogue: ``config/**/*.yml`` as typed `Feed`s, `Layer`s and the `Release` rules. File stem = id; unknown keys
+are errors."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from pydantic import (
 )
 
 from bousai.errors import CatalogueError, ParseError
-from bousai.model import Layer
+from bousai.model import Layer, Release, ReleasedLayer, Visibility
 from bousai.vocab.japanese_time import JST
 
 
@@ -255,10 +256,11 @@ class Feed(_Strict):
 
 
 class Catalogue(_Strict):
-    """All feeds and layers, sorted by id."""
+    """All feeds and layers, sorted by id, and what of the layers leaves to whom."""
 
     feeds: dict[str, Feed]
     layers: dict[str, Layer]
+    release: Release
 
     def feed(self, feed_id: str) -> Feed:
         """One feed; `UsageError`-free: raises `CatalogueError` with the nearest names."""
@@ -271,6 +273,19 @@ class Catalogue(_Strict):
         if layer_id not in self.layers:
             raise CatalogueError(f"no layer {layer_id!r}", remedy=f"one of: {', '.join(self.layers)}")
         return self.layers[layer_id]
+
+    def released(self, layer: Layer, tier: Visibility) -> ReleasedLayer:
+        """A layer as a tier may see it."""
+        return self.release.of(layer, tier, self._units())
+
+    def _units(self) -> dict[str, frozenset[str | None]]:
+        """In which units a column of a name counts, over all layers."""
+        found: dict[str, set[str | None]] = {}
+        for layer in self.layers.values():
+            for field in layer.fields:
+                if field.unit is not None:
+                    found.setdefault(field.name, set()).add(field.unit)
+        return {name: frozenset(units) for name, units in found.items()}
 
     def claimed_types(self, url: str) -> dict[str, str]:
         """Telegram type → feed, over all feeds that read the Atom index at `url`."""
@@ -293,11 +308,14 @@ class Catalogue(_Strict):
         return [layer for layer in self.layers.values() if not self._kinds_behind(layer).isdisjoint(feed.kinds)]
 
     def _kinds_behind(self, layer: Layer) -> set[str]:
-        found = {layer.kind, *layer.inputs, *layer.sightings}
-        for kind in (*layer.inputs, *layer.sightings):
-            made = self.layers.get(kind)
-            if made is not None:
-                found |= self._kinds_behind(made)
+        found = {layer.kind}
+        waiting = [layer]
+        while waiting:
+            one = waiting.pop()
+            for kind in {*one.inputs, *one.sightings, *one.derived_from} - found:
+                found.add(kind)
+                if kind in self.layers:
+                    waiting.append(self.layers[kind])
         return found
 
 
@@ -328,7 +346,22 @@ def load(config: Path) -> Catalogue:
             raise CatalogueError(f"layers/{path.name}: {_first(error)}") from error
     if not feeds:
         raise CatalogueError(f"no feeds below {config}", remedy="set BOUSAI_CONFIG or run from a checkout")
-    return Catalogue(feeds=feeds, layers=layers)
+    return Catalogue(feeds=feeds, layers=layers, release=_release(config / "release.yml", layers))
+
+
+def _release(path: Path, layers: dict[str, Layer]) -> Release:
+    try:
+        release = Release.model_validate({k: v for k, v in _read(path).items() if k != "id"})
+        release.check(layers)
+    except OSError as error:
+        raise CatalogueError(
+            f"{path.name}: {error.strerror}", remedy="it says what may be published; take the project's own to begin"
+        ) from error
+    except ValidationError as error:
+        raise CatalogueError(f"{path.name}: {_first(error)}") from error
+    except ValueError as error:
+        raise CatalogueError(f"{path.name}: {error}") from error
+    return release
 
 
 def _first(error: ValidationError) -> str:

@@ -21,6 +21,7 @@ import orjson
 
 from bousai import __version__, pipeline
 from bousai.errors import BousaiError, CatalogueError, UsageError
+from bousai.model import VISIBILITIES
 
 JST = ZoneInfo("Asia/Tokyo")
 
@@ -202,6 +203,7 @@ def _layer(options: argparse.Namespace) -> int:
         muni=options.muni,
         bbox=options.bbox,
         status=options.status,
+        tier=options.tier,
     )
     if options.output is None:
         sys.stdout.buffer.writelines(chunks)
@@ -353,6 +355,12 @@ def _parser() -> _Parser:
     layer.add_argument("--muni", type=_muni, metavar="CODE", help="five-digit municipality code")
     layer.add_argument("--bbox", type=_box, metavar="W,S,E,N")
     layer.add_argument("--status", choices=("actual", "exercise", "test"), default="actual")
+    layer.add_argument(
+        "--tier",
+        choices=VISIBILITIES,
+        default="public",
+        help="whose eyes it is for: config/release.yml says what each sees (default: everybody's)",
+    )
     layer.add_argument("--format", choices=("geojson",), default="geojson")
     layer.add_argument("-o", "--output", type=Path, metavar="FILE")
 

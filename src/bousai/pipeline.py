@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections import Counter
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 import msgspec
 import orjson
@@ -37,12 +39,16 @@ from bousai.model import (
     SourceFreshness,
     Status,
     freshness,
+    Sightings,
 )
 from bousai.settings import Settings
+    Visibility,
 
 
 @dataclass(frozen=True, slots=True)
 class House:
+_log = logging.getLogger(__name__)
+
     """The opened rooms of one call."""
 
     settings: Settings
@@ -458,56 +464,87 @@ def _derive(
 
 # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────
 
-_TREES: tuple[tuple[str, Status], ...] = (("", "actual"), ("exercise", "exercise"))
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """One tree of files: where it is, what it shows to whom, its name in the store and its address."""
+
+    name: str
+    root: Path
+    status: Status
+    tier: Visibility
+    url: str
+
+
+def _trees(own: Settings) -> Iterator[_Tree]:
+    """The public tree; where the settings name one, the tree for responders, in a folder of its own; below each the
+    exercise tree. What is for ISUT alone is in no tree."""
+    tops: list[tuple[str, Path, Visibility, str]] = [("public", own.public, "public", own.public_url)]
+    if own.responders is not None:
+        tops.append(("responders", own.responders, "responders", ""))
+    for name, root, tier, url in tops:
+        yield _Tree(name, root, "actual", tier, url)
+        below = f"{url}/exercise" if url else ""
+        yield _Tree(
+            "exercise" if tier == "public" else f"{name}/exercise", root / "exercise", "exercise", tier, below
+        )
 
 
 def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:
-    """Write what changed of the given layers (default all) into the public tree and the exercise tree.
+    """Write what changed of the given layers (default all) into the public tree and the exercise tree; where the
+    settings name a tree for responders, into that too, each layer then being made twice.
 
     The exercise tree appears with the first exercise item. Returns one dict a layer and tree: layer,
-    status, version, changed, features, path, url.
+    status, tier, version, changed, features, withheld, path, url.
     """
     written: list[dict[str, Any]] = []
     with opened(settings) as house:
         chosen = [house.catalogue.layer(i) for i in (layer_ids or house.catalogue.layers)]
         states = {state.feed: state for state in _feed_states(house)}
         at = house.now()
-        cursor, known_at = store.log_position(house.store)
-        for tree, status in _TREES:
-            if status == "exercise" and not store.has_status(house.store, status):
+        for tree in _trees(house.settings):
+            if tree.status == "exercise" and not store.has_status(house.store, tree.status):
                 continue
-            root = house.settings.public / tree
+            states = {state.feed: state for state in _feed_states(house)}
+            cursor, known_at = store.log_position(house.store)
+            if tree.tier != "public" and not tree.root.exists():
+                tree.root.mkdir(parents=True, mode=0o750)
             for layer in chosen:
-                features = _features(house, layer, status, at, None, lasting=True)
+                features = _features(house, layer, tree.status, at, None, tier=tree.tier, lasting=True)
                 sources = _sources(house, layer, states)
                 done = publish.write_layer(
-                    root,
+                    tree.root,
                     features,
-                    status=status,
+                    status=tree.status,
                     valid_at=at,
                     known_at=known_at or at,
                     published_at=at,
                     freshness=sources,
                 )
-                store.mark_published(house.store, tree or "public", layer.id, cursor, done.version, at)
-                address = "/".join(part for part in (house.settings.public_url, tree, "layers", layer.id) if part)
+                store.mark_published(house.store, tree.name, layer.id, cursor, done.version, at)
+                if done.changed and features.withheld:
+                    told = {"layer": layer.id, "tree": tree.name, "version": done.version, "by": features.withheld}
+                    _log.info("withheld %s", orjson.dumps(told).decode())
+                address = "/".join(part for part in (tree.url, "layers", layer.id) if part)
                 written.append(
                     {
                         "layer": layer.id,
-                        "status": status,
+                        "status": tree.status,
+                        "tier": tree.tier,
                         "version": done.version,
                         "changed": done.changed,
                         "features": done.count,
-                        "path": str(root / "layers" / layer.id / "latest.geojson"),
+                        "withheld": dict(features.withheld),
+                        "path": str(tree.root / "layers" / layer.id / "latest.geojson"),
                         "url": f"{address}/latest.geojson",
                     }
                 )
             publish.write_index(
-                root,
-                house.catalogue.layers.values(),
+                tree.root,
+                [house.catalogue.released(layer, tree.tier) for layer in house.catalogue.layers.values()],
                 {layer.id: _sources(house, layer, states) for layer in house.catalogue.layers.values()},
-                status=status,
-                public_url="/".join(part for part in (house.settings.public_url, tree) if part),
+                status=tree.status,
+                public_url=tree.url,
                 published_at=at,
             )
     return written
@@ -564,7 +601,7 @@ def _features(
     if layer.geometry_from is not None:
         codes = publish.areas_wanted(table)
         borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes)
-    return publish.features(layer, [table], borrowed, lasting=lasting)
+    return publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
 
 
 def layer_geojson(
@@ -577,12 +614,12 @@ def layer_geojson(
     bbox: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
 ) -> Iterator[bytes]:
-    """One layer as GeoJSON in pieces, as it was true at `valid_at` and known at `known_at` (both default now)."""
+    """One layer as GeoJSON in pieces, as it was true at `valid_at` and known at `known_at` (both default now), as
+    far as a reader of `tier` may see it."""
     with opened(settings) as house:
         layer = house.catalogue.layer(layer_id)
         now = house.now()
-        features = _features(house, layer, status, valid_at or now, known_at, muni=muni, bbox=bbox)
-        states = {state.feed: state for state in _feed_states(house)}
+        features = _features(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
         return publish.layer_chunks(
             features,
             valid_at=valid_at or now,
@@ -761,3 +798,5 @@ def dismiss(sha256_prefix: str, settings: Settings | None = None) -> int:
         for document in found:
             store.resolve_issues(house.store, document.id, dismissed=True)
         return len(found)
+    tier: Visibility = "public",
+    tier: Visibility = "public",

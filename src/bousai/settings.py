@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bousai.errors import UsageError
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -18,6 +20,8 @@ class Settings:
     `store`     BOUSAI_STORE, an SQLAlchemy URL; default ``sqlite:///<data>/bousai.gpkg``.
     `archive`   BOUSAI_ARCHIVE, a folder or fsspec address; default <data>/archive.
     `public`    <data>/public, the published tree.
+    `responders` BOUSAI_RESPONDERS, the tree for disaster organisations; a relative name is below <data>, never below
+                public/. Not set: no such tree is written.
     `public_url` BOUSAI_PUBLIC_URL, the address under which the tree is served, for links.
     `config`    BOUSAI_CONFIG, the folder of feeds/ and layers/; default the project's own.
     `playback`  BOUSAI_PLAYBACK, address of a local feed server that plays recorded documents
@@ -30,6 +34,7 @@ class Settings:
     store: str
     archive: str
     public: Path
+    responders: Path | None
     public_url: str
     config: Path
     playback: str | None = None
@@ -39,12 +44,28 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment (default ``os.environ``)."""
     env = os.environ if environ is None else environ
     data = Path(env.get("BOUSAI_DATA", "var")).absolute()
+    responders = _responders(env.get("BOUSAI_RESPONDERS", ""), data)
     return Settings(
         data=data,
         store=env.get("BOUSAI_STORE", f"sqlite:///{data / 'bousai.gpkg'}"),
         archive=env.get("BOUSAI_ARCHIVE", str(data / "archive")),
         public=data / "public",
+        responders=responders,
         public_url=env.get("BOUSAI_PUBLIC_URL", "http://127.0.0.1:8000/public").rstrip("/"),
         config=Path(env.get("BOUSAI_CONFIG", PROJECT / "config")).absolute(),
         playback=env.get("BOUSAI_PLAYBACK", "").rstrip("/") or None,
     )
+
+
+def _responders(named: str, data: Path) -> Path | None:
+    """The folder of the responders tree. Raises `UsageError` where a web server of the public tree would serve it, or
+    where writing it would mix the two."""
+    if not named:
+        return None
+    folder, public = (data / named).resolve(), (data / "public").resolve()
+    if folder.is_relative_to(public) or public.is_relative_to(folder):
+        raise UsageError(
+            f"BOUSAI_RESPONDERS={named}: the tree for responders cannot lie in {public}, or above it",
+            remedy="BOUSAI_RESPONDERS=responders puts it beside the public tree",
+        )
+    return folder

@@ -14,17 +14,17 @@ from typing import Any
 import shapely
 import zstandard
 
-from bousai.model import Layer, RevisionTable, SourceFreshness, Status
+from bousai.model import ReleasedLayer, RevisionTable, SourceFreshness, Status
 from bousai.publish import FeatureTable, Published, features, layer_chunks, write_layer
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 COMMON = {"id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status"}
 
 
-def layer(*names: str, **more: Any) -> Layer:
-    """A layer `shelter` with text fields of these names."""
+def layer(*names: str, **more: Any) -> ReleasedLayer:
+    """A layer `shelter` with text fields of these names, all of which are public."""
     fields = [{"name": name, "type": "text", "ja": name, "en": name} for name in names]
-    return Layer.model_validate(
+    return ReleasedLayer.model_validate(
         {
             "id": "shelter",
             "kind": "shelter",
@@ -34,6 +34,7 @@ def layer(*names: str, **more: Any) -> Layer:
             "description_en": "All shelters",
             "geometry": "point",
             "fields": fields,
+            "tier": "public",
             **more,
         }
     )

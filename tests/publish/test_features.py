@@ -13,14 +13,14 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bousai.model import Layer
+from bousai.model import ReleasedLayer
 from bousai.publish import FeatureTable, features, write_index, write_layer
 from tests.publish.tables import COMMON, SOURCE, T0, document, layer, plain, row, table
 
 CANARY = "canary-9f3b"
 
 
-def one(layer_: Layer, *rows: dict[str, Any]) -> dict[str, Any]:
+def one(layer_: ReleasedLayer, *rows: dict[str, Any]) -> dict[str, Any]:
     """The properties of the one feature that these rows make."""
     (properties,) = features(layer_, [table(rows)], {}).properties
     found: dict[str, Any] = json.loads(properties)
@@ -43,7 +43,7 @@ def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
     assert [path.name for path, text in files.items() if CANARY in text] == []
     assert {path.name for path, text in files.items() if "phone" in text or "keeper" in text} == {"manifest.json"}
     manifest = json.loads(files[tmp_path / "layers" / "shelter" / "manifest.json"])
-    assert manifest["withheld"] == {"keeper": 1, "phone": 2}
+    assert manifest["withheld"] == {"unnamed:keeper": 1, "unnamed:phone": 2}
 
 
 def test_a_feature_has_the_common_properties_and_the_layers_own_in_order() -> None:
@@ -150,7 +150,7 @@ def test_aspects_are_joined_in_the_order_of_their_issue(aspects: list[dict[str, 
     assert found.ids == ["a"]
     assert found.muni_codes == [last("muni_code")]
     assert found.geometry[0] == last("geometry")
-    assert set(found.withheld) == {name for one in rows for name in one["props"]} & {"r"}
+    assert set(found.withheld) == {f"unnamed:{name}" for one in rows for name in one["props"] if name == "r"}
     shown = json.loads(found.properties[0])
     recorded = max(one["recorded_at"] for one in rows)
     assert datetime.fromisoformat(shown.pop("recorded_at")) == recorded

@@ -133,6 +133,7 @@ def test_a_collection_says_what_it_is() -> None:
         "timeStamp": "2026-01-01T09:00:00+09:00",
         "bousai:layer": "shelter",
         "bousai:status": "actual",
+        "bousai:tier": "public",
         "bousai:valid_at": "2026-01-01T09:00:00+09:00",
         "bousai:known_at": "2026-01-01T09:00:00+09:00",
         "bousai:freshness": [

@@ -103,6 +103,7 @@ def test_the_first_publication_writes_every_file(tmp_path: Path) -> None:
         "without_geometry": 0,
         "bbox": [135.125, 35.0, 135.375, 35.0],
         "withheld": {},
+        "tier": "public",
     }
     assert [(one["feed"], one["state"], one["credit"]) for one in freshness] == [("feed", "ok", "出典：内閣府")]
     assert versions_of(tmp_path) == [

@@ -5,21 +5,26 @@ Add here: a field of a noun. An eighth noun needs a note in docs/decisions/. Tes
 """
 
 from bousai.model.bulletin import (
+    VISIBILITIES,
     Bulletin,
     Item,
     ItemTable,
     MsgType,
     Status,
+    Visibility,
     join_status,
     table_of,
 )
 from bousai.model.document import Provenance, RawDocument, Receipt
 from bousai.model.freshness import freshness
 from bousai.model.issue import Issue, Severity
-from bousai.model.layer import Field, Layer
+from bousai.model.layer import COMMON, Field, Layer
+from bousai.model.release import LayerRelease, Release, ReleasedLayer, SmallCounts, SmallRule, open_to
 from bousai.model.revision import Change, Changes, RevisionTable, Sightings, SourceFreshness
 
 __all__ = [
+    "COMMON",
+    "VISIBILITIES",
     "Bulletin",
     "Change",
     "Changes",
@@ -28,16 +33,23 @@ __all__ = [
     "Item",
     "ItemTable",
     "Layer",
+    "LayerRelease",
     "MsgType",
     "Provenance",
     "RawDocument",
     "Receipt",
+    "Release",
+    "ReleasedLayer",
     "RevisionTable",
     "Severity",
     "Sightings",
+    "SmallCounts",
+    "SmallRule",
     "SourceFreshness",
     "Status",
+    "Visibility",
     "freshness",
     "join_status",
+    "open_to",
     "table_of",
 ]

@@ -18,6 +18,13 @@ Status = Literal["actual", "exercise", "test"]
 MsgType = Literal["issue", "correct", "withdraw"]
 """情報形態: 発表 (and 遅延), 訂正, 取消. 解除 is none of these: it is an issue whose items have `ended`."""
 
+Visibility = Literal["public", "responders", "isut"]
+"""公開範囲 of a statement: 一般公開可能, 災害対応機関のみ公開可能, ＩＳＵＴ－ＳＩＴＥのみ公開可能 (SIP4D-ZIP
+openflg). Also the tier of a reader, who sees what is open to him and to more people."""
+
+VISIBILITIES: tuple[Visibility, ...] = ("public", "responders", "isut")
+"""From the widest to the narrowest."""
+
 _TAINT: dict[Status, int] = {"actual": 0, "exercise": 1, "test": 2}
 
 
@@ -129,6 +136,7 @@ class Bulletin:
     `source_event_id` the source's own id of the event; with `bulletin_type` it is what a withdrawal targets.
     `bulletin_type`   telegram type (VXSE53) or file family (gsi_2).
     `valid_to`        when the whole statement expires by the source's own word.
+    `visibility`      whom the source lets see it; a narrower statement never changes what a wider circle sees.
     """
 
     kind: str
@@ -144,6 +152,7 @@ class Bulletin:
     source_event_id: str = ""
     bulletin_type: str = ""
     valid_to: datetime | None = None
+    visibility: Visibility = "public"
 
     def with_items(self, items: ItemTable) -> Bulletin:
         """The same statement with other items (used by normalise)."""

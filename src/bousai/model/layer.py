@@ -26,6 +26,19 @@ class Field(BaseModel):
     volatile: bool = False
 
 
+COMMON = (
+    Field(name="id", type="text", ja="識別子（不変）", en="Identifier, stable for ever"),
+    Field(name="kind", type="text", ja="種類", en="Kind of item"),
+    Field(name="muni_code", type="text", ja="市区町村コード（JIS X 0402、5桁）", en="Municipality code, 5 digits"),
+    Field(name="source", type="text", ja="取得元のフィード", en="Feed that it came from"),
+    Field(name="issuer", type="text", ja="発表機関", en="Who issued it"),
+    Field(name="issued_at", type="datetime", ja="発表時刻", en="When it was issued"),
+    Field(name="recorded_at", type="datetime", ja="記録時刻", en="When it was recorded here"),
+    Field(name="status", type="text", ja="運用種別", en="actual, exercise or test"),
+)
+"""The properties that every feature of every layer has, before the layer's own."""
+
+
 class Layer(BaseModel):
     """A layer: which kind of item it shows and what its features carry.
 
@@ -33,7 +46,8 @@ class Layer(BaseModel):
     issuer, issued_at, recorded_at, status) are added to every layer.
     `geometry_from` names a kind whose geometry is borrowed by `muni_code` where an item has none of its own.
     `inputs` makes it a consolidated layer: no source states its items, `bousai.consolidate.<kind>` makes them of what
-    holds of these kinds, and of everything that was ever seen of the kinds in `sightings`.
+    holds of these kinds, and of everything that was ever seen of the kinds in `sightings`. `derived_from`: the kinds
+    that its stored items were computed from, where it has such.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,4 +62,5 @@ class Layer(BaseModel):
     geometry_from: str | None = None
     inputs: tuple[str, ...] = ()
     sightings: tuple[str, ...] = ()
+    derived_from: tuple[str, ...] = ()
     fields: tuple[Field, ...]

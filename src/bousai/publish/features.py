@@ -1,4 +1,4 @@
-"""Features from items: aspects of one thing joined, only the fields that the layer names."""
+"""Features from items: aspects of one thing joined, only what leaves to the tier, small counts held back."""
 
 from __future__ import annotations
 
@@ -15,21 +15,11 @@ import numpy.typing as npt
 import orjson
 import shapely
 
-from bousai.model import Field, Layer, RevisionTable, Status
+from bousai.model import ReleasedLayer, RevisionTable, SmallRule, Status
+from bousai.publish.disclosure import suppressed
 from bousai.vocab.municipality import wards
 
 JST = ZoneInfo("Asia/Tokyo")
-COMMON = (
-    Field(name="id", type="text", ja="識別子（不変）", en="Identifier, stable for ever"),
-    Field(name="kind", type="text", ja="種類", en="Kind of item"),
-    Field(name="muni_code", type="text", ja="市区町村コード（JIS X 0402、5桁）", en="Municipality code, 5 digits"),
-    Field(name="source", type="text", ja="取得元のフィード", en="Feed that it came from"),
-    Field(name="issuer", type="text", ja="発表機関", en="Who issued it"),
-    Field(name="issued_at", type="datetime", ja="発表時刻", en="When it was issued"),
-    Field(name="recorded_at", type="datetime", ja="記録時刻", en="When it was recorded here"),
-    Field(name="status", type="text", ja="運用種別", en="actual, exercise or test"),
-)
-"""The properties that every feature of every layer has, before the layer's own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +28,12 @@ class FeatureTable:
 
     `properties` are JSON objects, `geometry` is shapely or None (EPSG:4326).
 
-    `withheld` counts, by name, the properties of the items that the layer does not name and so does not show.
+    `layer` is the layer as its tier may see it. `withheld` counts what is not shown, by rule and without content:
+    ``<rule>:<property>`` the features that have a property which does not leave (rule as in `ReleasedLayer.held`, or
+    unnamed where the layer has no such field), ``small_count`` the figures that are held back.
     """
 
-    layer: Layer
+    layer: ReleasedLayer
     status: Status
     ids: list[str]
     muni_codes: list[str | None]
@@ -60,10 +52,10 @@ def local(at: datetime) -> str:
 
 
 def features(
-    layer: Layer, tables: Iterable[RevisionTable], borrowed: Mapping[str, bytes], *, lasting: bool = False
+    layer: ReleasedLayer, tables: Iterable[RevisionTable], borrowed: Mapping[str, bytes], *, lasting: bool = False
 ) -> FeatureTable:
-    """The features of `layer` from the items of its kind; all tables must have one status. `lasting`: without the
-    fields that change by themselves as time passes.
+    """The features of `layer` for its tier, from the items of its kind; all tables must have one status. `lasting`:
+    without the fields that change by themselves as time passes.
 
     Rows with the same item id are aspects of one thing: the later statement wins, property by property, where it has
     a value. `borrowed` gives geometry (WKB) by municipality code to items without one.
@@ -80,8 +72,9 @@ def features(
         raise ValueError(f"layer {layer.id}: items of status {sorted(statuses)} in one collection")
     ids = sorted(aspects)
     withheld: Counter[str] = Counter()
-    names = [field.name for field in layer.fields if not (lasting and field.volatile)]
-    rows = [_one(item_id, aspects[item_id], names, withheld) for item_id in ids]
+    names = {field.name: not (lasting and field.volatile) for field in layer.fields}
+    common = [field.name for field in layer.common]
+    rows = [_one(item_id, aspects[item_id], common, names, layer.small, withheld) for item_id in ids]
     muni_codes = [row[0] for row in rows]
     return FeatureTable(
         layer,
@@ -90,7 +83,10 @@ def features(
         muni_codes,
         [row[1] for row in rows],
         _geometry([row[2] for row in rows], muni_codes, borrowed),
-        dict(sorted(withheld.items())),
+        {
+            f"{layer.held.get(name, 'unnamed')}:{name}" if name else "small_count": number
+            for name, number in sorted(withheld.items())
+        },
     )
 
 
@@ -101,7 +97,12 @@ def areas_wanted(table: RevisionTable) -> set[str]:
 
 
 def _one(
-    item_id: str, aspects: Sequence[tuple[RevisionTable, int]], names: Sequence[str], withheld: Counter[str]
+    item_id: str,
+    aspects: Sequence[tuple[RevisionTable, int]],
+    common: Sequence[str],
+    names: Mapping[str, bool],
+    small: SmallRule | None,
+    withheld: Counter[str],
 ) -> tuple[str | None, bytes, bytes | None]:
     if len(aspects) > 1:
         aspects = sorted(aspects, key=lambda one: (one[0].issued_at[one[1]], one[0].scope[one[1]]))
@@ -114,7 +115,7 @@ def _one(
                 **{name: value for name, value in props.items() if value is not None or name not in said},
             }
         said = props
-    for name in said.keys() - names:
+    for name in said.keys() - names.keys():
         withheld[name] += 1
     newest, at = aspects[-1]
     muni_code = next((table.muni_code[row] for table, row in reversed(aspects) if table.muni_code[row]), None)
@@ -122,7 +123,12 @@ def _one(
         said["bulletin_types"] = sorted({table.bulletin_type[row] for table, row in aspects})
     if "serial" in names:
         said["serial"] = next((table.serial[row] for table, row in reversed(aspects) if table.serial[row]), None)
-    properties = {
+    shown = {name: said.get(name) for name, is_shown in names.items() if is_shown}
+    if small is not None and not small.is_municipal(said):
+        shown, figures = suppressed(shown, small)
+        if figures:
+            withheld[""] += figures
+    known = {
         "id": item_id,
         "kind": newest.kind,
         "muni_code": muni_code,
@@ -131,8 +137,8 @@ def _one(
         "issued_at": local(newest.issued_at[at]),
         "recorded_at": local(max(table.recorded_at[row] for table, row in aspects)),
         "status": newest.status,
-        **{name: said.get(name) for name in names},
     }
+    properties = {name: known[name] for name in common} | shown
     wkb = next((table.geometry[row] for table, row in reversed(aspects) if table.geometry[row] is not None), None)
     # orjson cuts a buffer of 8 KB to size, and nothing fits into what is left between them: a copy frees it whole.
     return muni_code, bytes(memoryview(orjson.dumps(properties))), wkb

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import orjson
 import shapely
 
-from bousai.model import Layer, SourceFreshness, Status
+from bousai.model import Layer, ReleasedLayer, SourceFreshness, Status
 from bousai.publish.features import FeatureTable, local
 
 _CHUNK = 1000
@@ -110,7 +110,7 @@ def _local(at: datetime | None) -> str | None:
 
 
 def head(
-    layer: Layer,
+    layer: ReleasedLayer,
     *,
     status: Status,
     valid_at: datetime,
@@ -128,6 +128,7 @@ def head(
         "timeStamp": local(published_at),
         "bousai:layer": layer.id,
         "bousai:status": status,
+        "bousai:tier": layer.tier,
         "bousai:valid_at": local(valid_at),
         "bousai:known_at": local(known_at),
         **({} if muni_code is None else {"bousai:muni_code": muni_code}),

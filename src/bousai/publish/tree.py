@@ -28,9 +28,9 @@ import shapely
 import zstandard
 from isal import igzip
 
-from bousai.model import Layer, SourceFreshness, Status
+from bousai.model import ReleasedLayer, SourceFreshness, Status
 from bousai.publish import geojson
-from bousai.publish.features import COMMON, FeatureTable, local
+from bousai.publish.features import FeatureTable, local
 
 _KEPT_CHANGES = 500
 _GZIP_LEVEL, _ZSTD_LEVEL = 2, 3
@@ -59,7 +59,7 @@ def write_layer(
 ) -> Published:
     """Publish a layer below `root`, unless it stands there with just this content and these states of its sources.
 
-    Raises ValueError where features of another status than that of the tree would be published.
+    Raises ValueError where features of another status or tier than those of the tree would be published.
     """
     _guard(root, features, status)
     layer = features.layer
@@ -101,6 +101,7 @@ def write_layer(
         manifest = {
             "layer": layer.id,
             "status": status,
+            "tier": layer.tier,
             "version": version,
             "content": content,
             "previous_version": before.get("version"),
@@ -132,6 +133,10 @@ def _guard(root: Path, features: FeatureTable, status: Status) -> None:
     wanted = "exercise" if root.name == "exercise" else "actual"
     if not status == features.status == wanted:
         raise ValueError(f"{root}: a tree for {wanted} cannot take {features.status} as {status}")
+    tier = features.layer.tier
+    stands = _json(root / "layers" / features.layer.id / "manifest.json").get("tier", tier)
+    if tier == "isut" or _json(root / "index.json").get("bousai:tier", stands) != tier or stands != tier:
+        raise ValueError(f"{root}: what {tier} may see does not belong into this tree")
 
 
 def _digest(states: bytes, lines: Iterable[bytes]) -> str:
@@ -265,14 +270,17 @@ def _source(source: SourceFreshness) -> dict[str, Any]:
 
 def write_index(
     root: Path,
-    layers: Iterable[Layer],
+    layers: Iterable[ReleasedLayer],
     sources: Mapping[str, Sequence[SourceFreshness]],
     *,
     status: Status,
     public_url: str,
     published_at: datetime,
 ) -> None:
-    """index.json: every published layer with its fields, files, licences and the age of its sources."""
+    """index.json: every published layer with its fields, files, licences and the age of its sources. All layers are
+    those of one tier."""
+    layers = list(layers)
+    (tier,) = {layer.tier for layer in layers}
     entries = [
         entry
         for layer in layers
@@ -282,6 +290,7 @@ def write_index(
         "title": "bousai" if status == "actual" else "bousai 【訓練】",
         "timeStamp": local(published_at),
         "bousai:status": status,
+        "bousai:tier": tier,
         "layers": entries,
     }
     with _alone(root):
@@ -290,7 +299,12 @@ def write_index(
 
 
 def _entry(
-    root: Path, layer: Layer, sources: Sequence[SourceFreshness], status: Status, public_url: str, at: datetime
+    root: Path,
+    layer: ReleasedLayer,
+    sources: Sequence[SourceFreshness],
+    status: Status,
+    public_url: str,
+    at: datetime,
 ) -> Iterator[dict[str, Any]]:
     manifest = _json(root / "layers" / layer.id / "manifest.json")
     if not manifest:
@@ -305,7 +319,7 @@ def _entry(
         "description_ja": layer.description_ja,
         "description_en": layer.description_en,
         "geometry": layer.geometry,
-        "fields": [field.model_dump() for field in (*COMMON, *layer.fields)],
+        "fields": [field.model_dump() for field in (*layer.common, *layer.fields)],
         "version": manifest["version"],
         "features": manifest["features"],
         "bbox": manifest["bbox"],

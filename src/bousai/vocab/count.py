@@ -11,9 +11,13 @@ import re
 from typing import Literal, TypedDict
 from unicodedata import category, normalize
 
-State = Literal["reported", "blank", "unconfirmed", "investigating", "unknown", "not_applicable", "many"]
+State = Literal[
+    "reported", "blank", "unconfirmed", "investigating", "unknown", "not_applicable", "many", "suppressed"
+]
 """reported (a number is given) · blank (the cell is empty) · unconfirmed (未確認, 確認中) · investigating (調査中,
-集計中) · unknown (不明, *) · not_applicable (－, 該当なし) · many (多数: there are some, nobody counted)."""
+集計中) · unknown (不明, *) · not_applicable (－, 該当なし) · many (多数: there are some, nobody counted) ·
+suppressed (秘匿: it is known and not shown to the public, because it is small; no source says so, publishing
+does)."""
 Qualifier = Literal["exact", "approx", "at_least", "at_most", "more_than", "less_than"]
 """exact · approx (約, 程度) · at_least (以上) · at_most (以下, 最大) · more_than (超, 余) · less_than (未満, 弱)."""
 
