@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import msgspec
 import orjson
@@ -36,19 +36,19 @@ from bousai.model import (
     RawDocument,
     Receipt,
     RevisionTable,
+    Sightings,
     SourceFreshness,
     Status,
+    Visibility,
     freshness,
-    Sightings,
 )
 from bousai.settings import Settings
-    Visibility,
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-_log = logging.getLogger(__name__)
-
     """The opened rooms of one call."""
 
     settings: Settings
@@ -592,6 +592,7 @@ def _features(
     valid_at: datetime,
     known_at: datetime | None,
     *,
+    tier: Visibility = "public",
     muni: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     lasting: bool = False,
@@ -613,6 +614,7 @@ def layer_geojson(
     muni: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
+    tier: Visibility = "public",
 ) -> Iterator[bytes]:
     """One layer as GeoJSON in pieces, as it was true at `valid_at` and known at `known_at` (both default now), as
     far as a reader of `tier` may see it."""
@@ -620,6 +622,7 @@ def layer_geojson(
         layer = house.catalogue.layer(layer_id)
         now = house.now()
         features = _features(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
+        states = {state.feed: state for state in _feed_states(house)}
         return publish.layer_chunks(
             features,
             valid_at=valid_at or now,
@@ -798,5 +801,3 @@ def dismiss(sha256_prefix: str, settings: Settings | None = None) -> int:
         for document in found:
             store.resolve_issues(house.store, document.id, dismissed=True)
         return len(found)
-    tier: Visibility = "public",
-    tier: Visibility = "public",
