@@ -21,7 +21,7 @@ import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 KINDS = ("shelter", "evacuation_site", "municipal_site", "shelter_status")
 """The kinds whose items are entries, the one that founds a place before another first: the designated lists of the
@@ -340,17 +340,3 @@ def _without_founder(one: Place, ids: Mapping[str, Place]) -> Place:
         return replace(one, state="tombstone")
     end = ids[one.redirect_to]
     return replace(one, redirect_to=end.redirect_to or end.id)
-
-
-def props_of(member: Member) -> dict[str, Any]:
-    """A member as the properties of an item of kind ``shelter_member``."""
-    return {
-        "place_id": member.place_id,
-        "verdict": member.verdict,
-        "score": member.score,
-        "reasons": list(member.reasons),
-        "method": member.method,
-        "decided_by": member.decided_by,
-        "decided_at": member.decided_at,
-        "against": member.against,
-    }

@@ -18,7 +18,7 @@ yet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -120,10 +120,9 @@ def views(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings]) -> di
     status and one known time. An entry that was not matched yet is a place of its own, never missing.
     """
     linked = now["shelter_member"]
-    row_of = {key: n for n, key in enumerate(linked.item_id)}
     taken = set(now["shelter_place"].item_id)
     grouped: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in _entries(seen, linked, row_of):
+    for entry in entries(seen, linked):
         grouped[entry.link["place_id"] if entry.link else mint(entry.key, taken)].append(entry)
     ordered = {place_id: tuple(sorted(grouped[place_id], key=_precedence)) for place_id in sorted(grouped)}
     errors = _disagreement(ordered)
@@ -133,7 +132,9 @@ def views(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings]) -> di
     }
 
 
-def _entries(seen: Mapping[str, Sightings], linked: RevisionTable, row_of: Mapping[str, int]) -> Iterable[Entry]:
+def entries(seen: Mapping[str, Sightings], linked: RevisionTable) -> Iterator[Entry]:
+    """Every entry of the lists in `seen`; `linked` is the table of kind ``shelter_member``."""
+    row_of = {key: n for n, key in enumerate(linked.item_id)}
     for kind in KINDS:
         sightings = seen.get(kind)
         if sightings is None or not len(sightings):
