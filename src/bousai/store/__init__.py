@@ -22,6 +22,7 @@ from bousai.store.ledger import (
     mark_published,
     open_issues,
     pending_documents,
+    published,
     record_document,
     record_receipt,
     refused_documents,
@@ -30,6 +31,7 @@ from bousai.store.ledger import (
     set_outcome,
 )
 from bousai.store.read import (
+    News,
     borrowed_geometry,
     changes,
     current_counts,
@@ -37,7 +39,11 @@ from bousai.store.read import (
     history,
     items,
     last_bulletin_at,
+    last_statement,
     log_position,
+    newest,
+    news,
+    portions,
     sightings,
     trace,
 )
@@ -46,6 +52,7 @@ from bousai.store.write import apply
 
 __all__ = [
     "Document",
+    "News",
     "Statements",
     "Store",
     "add_issues",
@@ -64,12 +71,17 @@ __all__ = [
     "last_bulletin_at",
     "last_item_count",
     "last_receipt",
+    "last_statement",
     "log_position",
     "mark_published",
+    "newest",
+    "news",
     "open_issues",
     "open_store",
     "pending_documents",
+    "portions",
     "prepare",
+    "published",
     "record_document",
     "record_receipt",
     "refused_documents",

@@ -279,11 +279,19 @@ def _few_revisions(connection: Connection, than: int) -> bool:
 
 
 def copy_revision(
-    connection: Connection, source: int, new: int, valid_from: int, valid_to: int | None, stated_by: int, by: int
+    connection: Connection,
+    source: int,
+    new: int,
+    scope_id: int,
+    valid_from: int,
+    valid_to: int | None,
+    stated_by: int,
+    by: int,
 ) -> None:
-    """A new row with the content of row `source` for another span of time."""
+    """A new row of a scope with the content of row `source` for another span of time."""
     values = {
         "source": source,
+        "scope_id": scope_id,
         "new": new,
         "valid_from": valid_from,
         "valid_to": valid_to,
@@ -300,7 +308,7 @@ def copy_revision(
 _COPY = sa.text(
     "INSERT INTO revision (id, scope_id, item_id, hash, muni_code, props, geom, expires_at, position,"
     " valid_from, valid_to, stated_by, opened_by, closed_by)"
-    " SELECT :new, scope_id, item_id, hash, muni_code, props, geom, expires_at, position,"
+    " SELECT :new, :scope_id, item_id, hash, muni_code, props, geom, expires_at, position,"
     " :valid_from, :valid_to, :stated_by, :by, :closed_by FROM revision WHERE id = :source"
 )
 
@@ -330,6 +338,19 @@ def in_box(connection: Connection) -> str:
             " WHERE minx <= :east AND maxx >= :west AND miny <= :north AND maxy >= :south)"
         )
     return "r.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)"
+
+
+def extent(connection: Connection) -> str:
+    """SQL from the columns west, south, east, north of an aggregate query on, over scope `s` and revision `r`."""
+    if is_sqlite(connection):
+        return (
+            "min(t.minx), min(t.miny), max(t.maxx), max(t.maxy) FROM scope s JOIN revision r ON r.scope_id = s.id"
+            " LEFT JOIN rtree_revision_geom t ON t.id = r.id"
+        )
+    return (
+        "min(ST_XMin(r.geom)), min(ST_YMin(r.geom)), max(ST_XMax(r.geom)), max(ST_YMax(r.geom))"
+        " FROM scope s JOIN revision r ON r.scope_id = s.id"
+    )
 
 
 def bytewise(connection: Connection, column: str) -> str:

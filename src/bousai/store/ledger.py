@@ -375,6 +375,14 @@ def mark_published(store: Store, tree: str, layer: str, cursor: int, version: st
             connection.execute(sa.insert(t).values(tree=tree, layer=layer, **values))
 
 
+def published(store: Store, tree: str) -> dict[str, tuple[int, str, datetime]]:
+    """Position in the change log, version and time of each layer of a tree, as last marked."""
+    t = schema.publication
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.select(t).where(t.c.tree == tree)).all()
+    return {row.layer: (row.cursor, row.version, moment(row.published_at)) for row in rows}
+
+
 def has_document(store: Store, url: str) -> bool:
     """True where a document from this address is held already."""
     t = schema.document

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,18 @@ def _log_position(connection: Connection, known_at: datetime | None) -> tuple[in
     return (0, 0) if row is None else (row.id, row.recorded_at)
 
 
+def _box(bbox: tuple[float, float, float, float]) -> dict[str, float]:
+    return dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+
+
+def _columns(connection: Connection) -> str:
+    return (
+        "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
+        f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position"
+        " FROM scope s JOIN revision r ON r.scope_id = s.id"
+    )
+
+
 def items(
     store: Store,
     kind: str,
@@ -56,17 +69,52 @@ def items(
         bound["known"], recorded = _log_position(connection, known_at)
         if bbox is not None:
             where.append(dialect.in_box(connection))
-            bound |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+            bound |= _box(bbox)
         query = (
-            "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
-            f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position"
-            " FROM scope s JOIN revision r ON r.scope_id = s.id"
-            f" WHERE {' AND '.join(where)} ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
+            f"{_columns(connection)} WHERE {' AND '.join(where)}"
+            f" ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
         )
         statement = sa.text(query)
         if muni is not None:
             statement = statement.bindparams(sa.bindparam("muni", expanding=True, type_=sa.Text()))
         return _table(connection, connection.execute(statement, bound).fetchall(), kind, status, valid_at, recorded)
+
+
+_PORTION = 32 * 1024**2
+_ITEM = 500  # bytes of an item without its geometry, roughly
+
+
+def portions(
+    store: Store,
+    kind: str,
+    *,
+    valid_at: datetime,
+    known_at: datetime | None = None,
+    bbox: tuple[float, float, float, float],
+    status: Status = "actual",
+) -> Iterator[RevisionTable]:
+    """The items in a box, and those without a geometry, some 32 MB at a time: a hazard map may be larger than memory.
+
+    As `items` otherwise; ordered by revision, and read while the portions before it are worked on.
+    """
+    bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at), **_box(bbox)}
+    streaming = store.engine.connect().execution_options(stream_results=True, max_row_buffer=100)
+    with streaming as connection:
+        bound["known"], recorded = _log_position(connection, known_at)
+        # Two questions: as one, the embedded store would walk through the geometry of the whole kind.
+        for place in (dialect.in_box(connection), "r.geom IS NULL"):
+            query = f"{_columns(connection)} WHERE {place} AND s.kind = :kind AND s.status = :status AND {_SEEN}"
+            result = connection.execute(sa.text(f"{query} ORDER BY r.id"), bound)
+            some: list[Any] = []
+            size = 0
+            while rows := result.fetchmany(100):
+                some += rows
+                size += sum(_ITEM + len(row.geom or b"") for row in rows)
+                if size > _PORTION:
+                    yield _table(connection, some, kind, status, valid_at, recorded)
+                    some, size = [], 0
+            if some:
+                yield _table(connection, some, kind, status, valid_at, recorded)
 
 
 def _table(
@@ -114,19 +162,25 @@ def sightings(
     valid_at: datetime,
     known_at: datetime | None = None,
     muni: str | Collection[str] | None = None,
+    uncoded_in: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
 ) -> Sightings:
     """Every item of a kind that was ever stated, as known at `known_at` (None: now), with its last content.
 
     What was withdrawn was never there. A statement about a time after `valid_at` counts too: what is asked is which
-    things exist, not what held. Ordered by item id.
+    things exist, not what held. With `muni` (5-digit codes) also `uncoded_in`, a box, takes those in it that state no
+    municipality. Ordered by item id.
     """
     where = ["s.kind = :kind", "s.status = :status", "r.opened_by <= :known", _NOT_RETIRED]
     bound: dict[str, Any] = {"kind": kind, "status": status}
-    if muni is not None:
-        where.append("r.muni_code IN :muni")
-        bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
     with store.engine.connect() as connection:
+        if muni is not None:
+            bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
+            wanted = "r.muni_code IN :muni"
+            if uncoded_in is not None:
+                wanted = f"({wanted} OR (r.muni_code IS NULL AND {dialect.in_box(connection)}))"
+                bound |= _box(uncoded_in)
+            where.append(wanted)
         bound["known"], recorded = _log_position(connection, known_at)
         statement = sa.text(
             _SIGHTED.format(
@@ -271,6 +325,65 @@ def changes(store: Store, after: int = 0, upto: int | None = None) -> list[Chang
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """A scope of which something was recorded, or has begun to be true: where its items are.
+
+    `pref` is the prefecture code that they state, None those that state none (a scope may be several of these);
+    `bbox` is west, south, east, north, None where no item has a place.
+    """
+
+    kind: str
+    pref: str | None
+    bbox: tuple[float, float, float, float] | None
+
+
+def news(
+    store: Store, kinds: Collection[str], *, after: int, since: datetime | None, until: datetime, status: Status
+) -> list[News]:
+    """Where there is something new of some kinds: recorded after a position in the log, or stated for a time after
+    `since` and up to `until`."""
+    bound: dict[str, Any] = {
+        "kinds": sorted(kinds),
+        "status": status,
+        "after": after,
+        "since": instant(until if since is None else since),
+        "until": instant(until),
+    }
+    scopes = (
+        "SELECT DISTINCT s.id FROM bulletin b JOIN scope s ON s.id = b.scope_id WHERE s.status = :status"
+        " AND s.kind IN :kinds AND (b.id > :after OR (b.issued_at > :since AND b.issued_at <= :until))"
+    )
+    in_kinds = sa.bindparam("kinds", expanding=True, type_=sa.Text())
+    found: list[News] = []
+    with store.engine.connect() as connection:
+        ids = list(connection.execute(sa.text(scopes).bindparams(in_kinds), bound).scalars())
+        grouped = sa.text(
+            f"SELECT s.kind, substr(r.muni_code, 1, 2) AS pref, {dialect.extent(connection)}"
+            " WHERE s.id IN :ids GROUP BY s.id, s.kind, substr(r.muni_code, 1, 2)"
+        ).bindparams(sa.bindparam("ids", expanding=True, type_=sa.BigInteger()))
+        for start in range(0, len(ids), 450):
+            for kind, pref, *box in connection.execute(grouped, {"ids": ids[start : start + 450]}):
+                found.append(News(kind, pref, None if box[0] is None else tuple(box)))
+    return found
+
+
+def last_statement(
+    store: Store, kind: str, bbox: tuple[float, float, float, float], *, until: datetime, status: Status
+) -> tuple[datetime, int] | None:
+    """When the newest statement was made (up to `until`), and which was recorded last (its position in the log), of
+    the scopes that have had an item of a kind in a box; None where there is none."""
+    with store.engine.connect() as connection:
+        query = (
+            "SELECT max(CASE WHEN b.issued_at <= :until THEN b.issued_at END), max(b.id) FROM bulletin b"
+            " WHERE b.scope_id IN (SELECT DISTINCT s.id FROM scope s JOIN revision r ON r.scope_id = s.id"
+            f" WHERE s.kind = :kind AND s.status = :status AND {dialect.in_box(connection)})"
+        )
+        bound = {"kind": kind, "status": status, "until": instant(until), **_box(bbox)}
+        newest, last = connection.execute(sa.text(query), bound).one()
+    return None if newest is None else (moment(newest), int(last))
+
+
 def current_counts(store: Store, keys: Sequence[tuple[Status, str, str]]) -> dict[tuple[Status, str, str], int]:
     """How many items each (status, kind, scope) holds open now; scopes that are unknown are left out."""
     s, r = schema.scope, schema.revision
@@ -328,6 +441,18 @@ def log_position(store: Store) -> tuple[int, datetime | None]:
     with store.engine.connect() as connection:
         cursor, recorded = _log_position(connection, None)
     return cursor, None if cursor == 0 else moment(recorded)
+
+
+def newest(store: Store, kinds: Collection[str], status: Status) -> int:
+    """The position in the log of the last bulletin of some kinds; 0 where there is none."""
+    b, s = schema.bulletin, schema.scope
+    query = (
+        sa.select(sa.func.coalesce(sa.func.max(b.c.id), 0))
+        .join_from(s, b, b.c.scope_id == s.c.id)
+        .where(s.c.kind.in_(sorted(kinds)), s.c.status == status)
+    )
+    with store.engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def has_status(store: Store, status: Status) -> bool:
