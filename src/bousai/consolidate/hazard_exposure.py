@@ -9,10 +9,11 @@ A statement speaks of one subject, a place that a source gave (key ``<kind>/<ite
 * ``not_covered``: no such map is known for its municipality, or it cannot be told. Nobody knows. It is never stored:
   it is what `exposure_by_subject` says where nothing is.
 
-A map is what one feed gives in one edition for one scenario. It counts for a municipality where it says so itself
-(its zones carry the code), or where a corner of one of its zones lies in the municipality and farther than some 200 m
-from every other: the maps of two neighbours do not meet exactly, and a sliver across the border is no map of the
-neighbour. Where a zone of a map has no shape, or is only a line or a point, the map does not tell who is outside.
+A map is what one feed gives in one edition for one scenario and one kind of zone. It counts for a municipality where
+it says so itself (its zones carry the code), or where a corner of one of its zones lies in the municipality and
+farther than some 200 m from every other: the maps of two neighbours do not meet exactly, and a sliver across the
+border is no map of the neighbour. Where a zone of a map has no shape, or is only a line or a point, the map does not
+tell who is outside.
 
 Where the stated municipality of a subject is not where its point lies, its place is in doubt: it may be ``inside``,
 it is never ``outside``.
@@ -23,10 +24,11 @@ The layer is a view of what holds: every place, with what is said of it. `SUBJEC
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -37,9 +39,9 @@ import orjson
 import shapely
 
 from bousai.consolidate import rows
-from bousai.model import ItemTable, RevisionTable
+from bousai.model import ItemTable, RevisionTable, Sightings
 from bousai.vocab.municipality import municipalities, wards
-from bousai.vocab.prefecture_box import boxes
+from bousai.vocab.prefecture_box import Box, boxes, may_touch
 
 VERSION = "1"
 HAZARDS: Mapping[str, str] = {
@@ -115,9 +117,11 @@ def _inside(tree: shapely.STRtree, x: Numbers, y: Numbers, polygons: Shapes, sta
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Areas:
-    """The municipalities whose area is known: code, polygon, and the polygon with a margin of `_BORDER`."""
+    """The municipalities whose area is known: code, polygon, and the polygon with a margin of `_BORDER`.
+    `revisions`: what states them."""
 
     codes: Sequence[str]
+    revisions: Sequence[int]
     shapes: Shapes
     wide: Shapes
 
@@ -127,7 +131,7 @@ def areas(table: RevisionTable) -> Areas:
     known = [n for n in range(len(table)) if table.muni_code[n] is not None and table.geometry[n] is not None]
     shapes: Shapes = shapely.from_wkb(np.array([*(table.geometry[n] for n in known), None], dtype=object))[:-1]
     wide = shapely.buffer(shapely.simplify(shapes, _COARSE), _BORDER + _COARSE, quad_segs=2)
-    return Areas([str(table.muni_code[n]) for n in known], shapes, wide)
+    return Areas([str(table.muni_code[n]) for n in known], [table.revision[n] for n in known], shapes, wide)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,16 +157,11 @@ class Places:
         return len(self.key)
 
     @property
-    def box(self) -> tuple[float, float, float, float] | None:
+    def box(self) -> Box | None:
         """West, south, east, north of all points; None where there is none."""
         if not len(self):
             return None
         return float(self.x.min()), float(self.y.min()), float(self.x.max()), float(self.y.max())
-
-    def digest(self) -> str:
-        """Equal where the same places lie at the same points of the same municipalities."""
-        said = [self.key, self.x.tolist(), self.y.tolist(), self.muni_code, self.area]
-        return blake2b(orjson.dumps(said), digest_size=16).hexdigest()
 
 
 def subject_key(kind: str, item_id: str) -> str:
@@ -173,6 +172,28 @@ def subject_key(kind: str, item_id: str) -> str:
 def codes_of(pref: str) -> list[str]:
     """All codes of municipalities and wards of a prefecture, abolished ones too."""
     return [code for code in municipalities() if code.startswith(pref)]
+
+
+def box_of(pref: str) -> Box:
+    """West, south, east, north of a prefecture, with some sea around it (`vocab.prefecture_box`)."""
+    return boxes()[pref]
+
+
+def prefectures_of(news: Iterable[tuple[str, str | None, Box | None]]) -> set[str]:
+    """The prefectures whose exposure may be another after news: (kind, prefecture code stated, box of the items).
+
+    A place that states its prefecture is of that one; zones and areas reach over borders, and count wherever they may
+    lie.
+    """
+    found: set[str] = set()
+    for kind, pref, box in news:
+        if kind in SUBJECTS and pref in boxes():
+            found.add(str(pref))
+        elif box is not None:
+            found.update(code for code in boxes() if may_touch(code, box))
+        elif kind in HAZARDS:
+            found.update(boxes() if pref not in boxes() else [str(pref)])
+    return found
 
 
 def points(geometry: Sequence[bytes | None]) -> tuple[Numbers, Numbers, npt.NDArray[np.bool_]]:
@@ -261,12 +282,17 @@ def _first_box(x: float, y: float) -> str:
 
 
 class Map(NamedTuple):
-    """One hazard map: what a feed gives in one edition for one scenario."""
+    """One hazard map: what a feed gives in one edition for one scenario, one hazard and one kind of zone.
+
+    Who lies outside the special zones for debris flows may lie in a zone for steep slopes that was never loaded.
+    """
 
     source: str
     issuer: str
     edition: str | None
     scenario: str | None
+    hazard: str | None
+    zone: str | None
 
 
 @dataclass(slots=True)
@@ -316,7 +342,8 @@ def _add(found: Survey, subjects: Places, known: Areas, table: RevisionTable) ->
     shapes: Shapes = shapely.from_wkb(np.array([*table.geometry, None], dtype=object))[:-1]
     said = [orjson.loads(props) for props in table.props]
     maps = [
-        Map(table.source[n], table.issuer[n], one.get("edition"), one.get("scenario")) for n, one in enumerate(said)
+        Map(table.source[n], table.issuer[n], *(one.get(name) for name in ("edition", "scenario", "hazard", "zone")))
+        for n, one in enumerate(said)
     ]
     is_area = np.isin(shapely.get_type_id(shapes), _POLYGONS)
     for n, one in enumerate(maps):
@@ -402,13 +429,50 @@ def statements(hazard: str, subjects: Places, found: Survey) -> ItemTable:
         },
         muni_code=[subjects.muni_code[n] for n in kept],
         geometry=[bytes(one) for one in wkb],
-        position=[f"items/{subjects.key[n]}" for n in kept],
+        position=[f"places[{n}]" for n in kept],
     )
 
 
 def _order(zone: Mapping[str, Any]) -> tuple[str, ...]:
     names = ("hazard", "scenario", "source", "item_id")
     return (*(zone[name] or "" for name in names), str(zone["revision"]))
+
+
+def digest(subjects: Places, known: Areas, maps: Mapping[str, tuple[datetime, int]]) -> str:
+    """Equal where statements would be equal: the same places, municipalities, and last statements of the maps."""
+    place = [subjects.key, subjects.x.tolist(), subjects.y.tolist(), subjects.muni_code, subjects.area]
+    last = {kind: [at.isoformat(), position] for kind, (at, position) in maps.items()}
+    said = orjson.dumps([VERSION, place, sorted(known.revisions), last], option=orjson.OPT_SORT_KEYS)
+    return blake2b(said, digest_size=16).hexdigest()
+
+
+def document(kind: str, pref: str, as_of: datetime, subjects: Places, found: Survey) -> dict[str, Any]:
+    """All that the statements of one hazard and prefecture follow from, for the archive: places with their points
+    (degrees), zones in which any lies, which in which, and the maps by municipality."""
+    lies_in = [np.stack(hit, axis=1).tolist() for hit in found.hits if len(hit[0])]
+    return {
+        "method": f"hazard_exposure {VERSION}",
+        "kind": kind,
+        "pref_code": pref,
+        "as_of": as_of,
+        "places": [
+            dict(zip(("key", "lon", "lat", "muni_code", "area"), one, strict=True))
+            for one in zip(
+                subjects.key, subjects.x.tolist(), subjects.y.tolist(), subjects.muni_code, subjects.area, strict=True
+            )
+        ],
+        "zones": found.zones,
+        "lies_in": [pair for some in lies_in for pair in some],
+        "maps": {
+            code: [one._asdict() for one in found.maps_of(code)] for code in sorted(set(filter(None, subjects.area)))
+        },
+    }
+
+
+def states(items: ItemTable) -> dict[str, int]:
+    """How many statements say ``inside`` and how many ``outside``."""
+    (column,) = (column for name, column in items.props.items() if name in HAZARDS.values())
+    return dict(Counter(said["state"] for said in column))
 
 
 _ZONES = ("special_warning", "planned_special_warning", "warning", "planned_warning")
@@ -504,3 +568,83 @@ def exposure_by_subject(table: RevisionTable) -> dict[str, Exposure]:
         key: Exposure(lon, lat, {**UNKNOWN, **hazards}, revisions)
         for key, (lon, lat, hazards, revisions) in found.items()
     }
+
+
+# ── the layer ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def table(now: Mapping[str, RevisionTable], _: Mapping[str, Sightings], valid_at: datetime) -> RevisionTable:
+    """Every place that holds at `valid_at`, with what is said of it for each hazard, ``not_covered`` where nothing
+    is.
+
+    Of a place that has moved since its exposure was worked out nothing is said.
+    """
+    stored = now["hazard_exposure"]
+    known = exposure_by_subject(stored)
+    by_revision = {revision: n for n, revision in enumerate(stored.revision)}
+    made: list[rows.Row] = []
+    for kind in PLACES:
+        places_now = now[kind]
+        order = sorted(range(len(places_now)), key=lambda n: (places_now.issued_at[n], places_now.scope[n]))
+        last = {places_now.item_id[n]: n for n in order if places_now.geometry[n] is not None}
+        x, y, stated = points([places_now.geometry[n] for n in last.values()])
+        for n, lon, lat, is_point in zip(last.values(), x.tolist(), y.tolist(), stated.tolist(), strict=True):
+            exposure = known.get(subject_key(kind, places_now.item_id[n]))
+            if exposure is not None and (exposure.lon, exposure.lat) != (lon, lat):
+                exposure = None
+            behind = () if exposure is None else (by_revision[one] for one in exposure.revisions.values())
+            made.append(_feature(places_now, n, lon, lat, is_point, exposure, stored, list(behind)))
+    return rows.table_of("hazard_exposure", stored.status, valid_at, stored.known_at, made)
+
+
+def _feature(
+    place: RevisionTable,
+    n: int,
+    lon: float,
+    lat: float,
+    is_point: bool,
+    exposure: Exposure | None,
+    stored: RevisionTable,
+    behind: Sequence[int],
+) -> rows.Row:
+    hazards = UNKNOWN if exposure is None else exposure.hazards
+    said_of_place = orjson.loads(place.props[n])
+    sources = [
+        {**rows.source(place, n), "attributes": ["subject_kind", "subject_id", "name", "is_centre"]},
+        *(
+            {
+                **_ZONE_SOURCE,
+                **{key: zone[key] for key in _SOURCE},
+                "as_of": zone["issued_at"],
+                "attributes": [hazard],
+            }
+            for hazard, said in hazards.items()
+            for zone in said["zones"]
+        ),
+        *({**rows.source(stored, k), "attributes": [_hazard_of(stored.scope[k])]} for k in behind),
+    ]
+    return rows.Row(
+        item_id=subject_key(place.kind, place.item_id[n]),
+        muni_code=place.muni_code[n] or next((stored.muni_code[k] for k in behind), None),
+        props={
+            "subject_kind": place.kind,
+            "subject_id": place.item_id[n],
+            "name": said_of_place.get("name") or said_of_place.get("river_name"),
+            "is_centre": not is_point,
+            **hazards,
+            "sources": sources,
+        },
+        geometry=bytes(shapely.to_wkb(shapely.Point(lon, lat))),
+        feeds=frozenset([place.source[n], *(zone["source"] for said in hazards.values() for zone in said["zones"])]),
+        issued_at=max([place.issued_at[n], *(stored.issued_at[k] for k in behind)]),
+        recorded_at=max([place.recorded_at[n], *(stored.recorded_at[k] for k in behind)]),
+        revision=max([place.revision[n], *(stored.revision[k] for k in behind)]),
+    )
+
+
+_SOURCE = ("source", "issuer", "issued_at", "kind", "item_id", "revision")
+_ZONE_SOURCE: Mapping[str, Any] = {"document": None, "position": None}
+
+
+def _hazard_of(scope: str) -> str:
+    return HAZARDS[scope.split("/")[1]]
