@@ -7,9 +7,11 @@ All functions take `settings` (default: from the environment).
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import io
 import logging
+from collections import Counter
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -26,6 +28,7 @@ import orjson
 from bousai import archive, catalogue, consolidate, fetch, normalise, publish, store
 from bousai import settings as settings_module
 from bousai.catalogue import Catalogue, Feed
+from bousai.consolidate import hazard_exposure
 from bousai.errors import CatalogueError, ExpectationError, ParseError, UsageError
 from bousai.model import (
     Bulletin,
@@ -460,6 +463,257 @@ def _derive(
     digest = archive.put(house.settings.archive, text)
     raw = RawDocument(digest, name, f"bousai:{name}", f"{name}.json", now, len(text), status)
     return store.apply(house.store, bulletins, Provenance(raw, f"consolidate.{name}", version), now)
+
+
+_STATUSES: tuple[Status, ...] = ("actual", "exercise", "test")
+_EXPOSURE = (*hazard_exposure.HAZARDS, *hazard_exposure.SUBJECTS, "municipality")
+
+
+def prefectures_to_expose(settings: Settings | None = None) -> list[str]:
+    """The prefectures (JIS X 0401) in which a place, a hazard map or a municipality has changed since `expose`."""
+    with opened(settings) as house:
+        found = set()
+        for status in _STATUSES:
+            if not store.has_status(house.store, status):
+                continue
+            now = house.now()
+            position, _ = store.log_position(house.store)
+            due = store.published(house.store, f"exposure due/{status}")
+            after, _, since = due.get("", (0, "", None))
+            news = store.news(house.store, _EXPOSURE, after=after, since=since, until=now, status=status)
+            for pref in hazard_exposure.prefectures_of((one.kind, one.pref, one.bbox) for one in news):
+                store.mark_published(house.store, f"exposure due/{status}", pref, position, "", now)
+                due[pref] = (position, "", now)
+            if position != after:  # last: what was not marked before a crash is found again
+                store.mark_published(house.store, f"exposure due/{status}", "", position, "", now)
+            done = store.published(house.store, f"exposure/{status}")
+            found |= {pref for pref, (*_, at) in due.items() if pref and (pref not in done or done[pref][2] <= at)}
+        return sorted(found)
+
+
+def expose(pref: str, settings: Settings | None = None) -> dict[str, int]:
+    """Work out which hazard zones every place of a prefecture lies in, and keep it; returns counts.
+
+    Exercise and test are kept apart, as everywhere. Where nothing has changed since the last time nothing is done.
+    """
+    with opened(settings) as house:
+        total: Counter[str] = Counter(places=0, inside=0, outside=0, opened=0, changed=0, closed=0, unchanged=0)
+        for status in _STATUSES:
+            if store.has_status(house.store, status):
+                total.update(_expose(house, pref, status))
+        return dict(total)
+
+
+def _expose(house: House, pref: str, status: Status) -> dict[str, int]:
+    now = house.now()
+    position, _ = store.log_position(house.store)
+    box = hazard_exposure.box_of(pref)
+    areas = hazard_exposure.areas(store.items(house.store, "municipality", valid_at=now, bbox=box, status=status))
+    codes = hazard_exposure.codes_of(pref)
+    seen = (
+        store.sightings(house.store, kind, valid_at=now, muni=codes, uncoded_in=box, status=status).table
+        for kind in hazard_exposure.SUBJECTS
+    )
+    places = hazard_exposure.places(seen, areas, pref)
+    maps = {
+        kind: stated
+        for kind in hazard_exposure.HAZARDS
+        if places.box is not None
+        and (stated := store.last_statement(house.store, kind, places.box, until=now, status=status)) is not None
+    }
+    version = hazard_exposure.digest(places, areas, maps)
+    before = store.published(house.store, f"exposure/{status}").get(pref)
+    counted: Counter[str] = Counter(places=len(places))
+    if before is None or before[1] != version:
+        for kind, (issued_at, _) in maps.items():
+            assert places.box is not None
+            zones = store.portions(house.store, kind, valid_at=now, bbox=places.box, status=status)
+            found = hazard_exposure.survey(places, areas, zones)
+            items = hazard_exposure.statements(hazard_exposure.HAZARDS[kind], places, found)
+            statement = Bulletin(
+                kind="hazard_exposure",
+                scope=f"exposure/{kind}/{pref}",
+                issued_at=issued_at,
+                status=status,
+                items=items,
+                issuer=consolidate.ISSUER,
+                complete=True,
+                sent_at=now,
+                bulletin_type="hazard_exposure",
+            )
+            body = hazard_exposure.document(kind, pref, issued_at, places, found)
+            changes = _derive(
+                house, "hazard_exposure", hazard_exposure.VERSION, body, [statement], status, now
+            )
+            counted.update(hazard_exposure.states(items), **dataclasses.asdict(changes))
+    store.mark_published(house.store, f"exposure/{status}", pref, position, version, now)
+    return dict(counted)
+
+
+_REGISTER = "shelter_register"
+_ENTRIES = ("shelter", "evacuation_site", "municipal_site", "shelter_status")
+_KEPT = ("shelter_member", "shelter_place", "register_decision")
+
+
+def update_register(settings: Settings | None = None) -> dict[str, int]:
+    """Bring the shelter register up to date with all that is known, each status by itself.
+
+    Where nothing new was said of shelters since the last time, nothing is read. Returns counts: opened, changed,
+    closed (of entries and ids), issues.
+    """
+    with opened(settings) as house:
+        return _update_register(house)
+
+
+def _update_register(house: House) -> dict[str, int]:
+    changes = Changes()
+    issues = 0
+    for status in _STATUSES:
+        newest = store.newest(house.store, (*_ENTRIES, "register_decision"), status)
+        cursor, version, _ = store.published(house.store, _REGISTER).get(status, (0, "", None))
+        if newest > cursor or (newest and not version.startswith(f"{register_statements.METHOD}/")):
+            done, noticed = _register(house, status, newest, version)
+            changes += done
+            issues += len(noticed)
+    counted = {"opened": changes.opened, "changed": changes.changed, "closed": changes.closed}
+    return {**counted, "issues": issues}
+
+
+def _register(house: House, status: Status, newest: int, version: str) -> tuple[Changes, Sequence[Issue]]:
+    """The register of one status, from what is known at least up to the position `newest` in the log; `version` is
+    what it was made of the last time."""
+    at = _after_all(house)
+    now, seen = _register_tables(house, status, at)
+    records = shelter_match.records(seen)
+    made_of = f"{register_statements.METHOD}/{register_statements.fingerprint(records, now['register_decision'])}"
+    changes = Changes()
+    issues: Sequence[Issue] = ()
+    if made_of != version:
+        update = register_statements.update(records, now, status, at)
+        if update.spoken is not None:
+            changes = _keep(house, _REGISTER, update.spoken, status, at)
+        feed = _REGISTER if status == "actual" else f"{_REGISTER}/{status}"
+        issues = update.issues
+        store.restate_issues(house.store, feed, (register_statements.CONTRADICTION,), issues, at)
+    store.mark_published(house.store, _REGISTER, status, newest, made_of, at)
+    return changes, issues
+
+
+def _keep(house: House, name: str, spoken: register_statements.Spoken, status: Status, at: datetime) -> Changes:
+    return _derive(house, name, register_statements.METHOD, spoken.body, spoken.bulletins, status, at)
+
+
+def _register_tables(
+    house: House, status: Status, at: datetime, muni: set[str] | None = None
+) -> tuple[dict[str, RevisionTable], dict[str, Sightings]]:
+    """The register as it is kept, and the entries of all lists (of some municipalities)."""
+    now = _kept(house, status, at)
+    seen = {kind: store.sightings(house.store, kind, valid_at=at, status=status, muni=muni) for kind in _ENTRIES}
+    return now, seen
+
+
+def _current(house: House, layers: Iterable[Layer], known_at: datetime | None) -> None:
+    """A question about now is answered with all that is known: the register first, where a layer is made of it."""
+    if known_at is None and any("shelter_member" in layer.inputs for layer in layers):
+        _update_register(house)
+
+
+def register_candidates(
+    settings: Settings | None = None, *, muni: str | None = None, status: Status = "actual"
+) -> list[dict[str, Any]]:
+    """The questions on shelters that wait for a person (of a municipality): see `register_review.candidates`."""
+    with opened(settings) as house:
+        _update_register(house)
+        linked = store.items(house.store, "shelter_member", valid_at=house.now(), status=status)
+        codes = set(register_review.asked_about(linked).values())
+        now, seen = _register_tables(
+            house, status, house.now(), None if None in codes else {code for code in codes if code is not None}
+        )
+        return register_review.candidates(now, seen, muni)
+
+
+def register_decide(
+    left: str,
+    right: str,
+    verdict: Literal["same", "different"],
+    settings: Settings | None = None,
+    *,
+    by: str,
+    reason: str,
+    status: Status = "actual",
+) -> dict[str, Any]:
+    """A person's word on two entries (member keys). Returns the decisions kept and the places of the entries now.
+    Raises `UsageError`, as the verbs below do."""
+    return _answer(settings, status, by, reason, lambda now: [register_review.decide(now, left, right, verdict)])
+
+
+def register_merge(
+    one: str, two: str, settings: Settings | None = None, *, by: str, reason: str, status: Status = "actual"
+) -> dict[str, Any]:
+    """Two places (ids) are one: the older id stays."""
+    return _answer(settings, status, by, reason, lambda now: register_review.merge(now, one, two))
+
+
+def register_split(
+    place: str,
+    members: Sequence[str],
+    settings: Settings | None = None,
+    *,
+    by: str,
+    reason: str,
+    status: Status = "actual",
+) -> dict[str, Any]:
+    """Some members (keys) of a place are another place."""
+    return _answer(settings, status, by, reason, lambda now: register_review.split(now, place, members))
+
+
+def register_undo(
+    left: str, right: str, settings: Settings | None = None, *, status: Status = "actual"
+) -> dict[str, Any]:
+    """Nothing is decided on two entries any more."""
+    with opened(settings) as house:
+        _update_register(house)
+        at = _after_all(house)
+        pair = register_review.undo(_kept(house, status, at), left, right)
+        _keep(house, "register_decision", register_statements.decided([], [pair], status, at), status, at)
+        return _answered(house, status, [], pair)
+
+
+def _answer(
+    settings: Settings | None,
+    status: Status,
+    by: str,
+    reason: str,
+    answers: Callable[[Mapping[str, RevisionTable]], list[register_review.Answer]],
+) -> dict[str, Any]:
+    by, reason = register_review.checked("role", by), register_review.checked("reason", reason)
+    with opened(settings) as house:
+        _update_register(house)
+        at = _after_all(house)
+        told = register_statements.moment(at)
+        decisions = [Decision(*one, by, reason, told) for one in answers(_kept(house, status, at))]
+        _keep(house, "register_decision", register_statements.decided(decisions, [], status, at), status, at)
+        return _answered(house, status, decisions, {key for one in decisions for key in one.pair})
+
+
+def _answered(house: House, status: Status, decisions: Sequence[Decision], keys: Iterable[str]) -> dict[str, Any]:
+    counted = _update_register(house)
+    return {
+        "decisions": [dataclasses.asdict(one) for one in decisions],
+        "places": register_review.whereabouts(_kept(house, status, house.now()), set(keys)),
+        **counted,
+    }
+
+
+def _after_all(house: House) -> datetime:
+    """Now, and not before anything that is recorded: what is said later stands, also where a clock was set back."""
+    now = house.now()
+    _, recorded = store.log_position(house.store)
+    return now if recorded is None else max(now, recorded)
+
+
+def _kept(house: House, status: Status, at: datetime) -> dict[str, RevisionTable]:
+    return {kind: store.items(house.store, kind, valid_at=at, status=status) for kind in _KEPT}
 
 
 # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────

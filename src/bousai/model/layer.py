@@ -63,4 +63,5 @@ class Layer(BaseModel):
     inputs: tuple[str, ...] = ()
     sightings: tuple[str, ...] = ()
     derived_from: tuple[str, ...] = ()
+    derived_from: tuple[str, ...] = ()
     fields: tuple[Field, ...]
