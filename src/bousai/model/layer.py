@@ -63,5 +63,4 @@ class Layer(BaseModel):
     inputs: tuple[str, ...] = ()
     sightings: tuple[str, ...] = ()
     derived_from: tuple[str, ...] = ()
-    derived_from: tuple[str, ...] = ()
     fields: tuple[Field, ...]
