@@ -12,7 +12,6 @@ import importlib
 import io
 import logging
 from collections import Counter
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 import msgspec
 import orjson
@@ -28,7 +27,8 @@ import orjson
 from bousai import archive, catalogue, consolidate, fetch, normalise, publish, store
 from bousai import settings as settings_module
 from bousai.catalogue import Catalogue, Feed
-from bousai.consolidate import hazard_exposure
+from bousai.consolidate import hazard_exposure, register_review, register_statements, shelter_match
+from bousai.consolidate.shelter_places import Decision
 from bousai.errors import CatalogueError, ExpectationError, ParseError, UsageError
 from bousai.model import (
     Bulletin,
@@ -542,9 +542,7 @@ def _expose(house: House, pref: str, status: Status) -> dict[str, int]:
                 bulletin_type="hazard_exposure",
             )
             body = hazard_exposure.document(kind, pref, issued_at, places, found)
-            changes = _derive(
-                house, "hazard_exposure", hazard_exposure.VERSION, body, [statement], status, now
-            )
+            changes = _derive(house, "hazard_exposure", hazard_exposure.VERSION, body, [statement], status, now)
             counted.update(hazard_exposure.states(items), **dataclasses.asdict(changes))
     store.mark_published(house.store, f"exposure/{status}", pref, position, version, now)
     return dict(counted)
@@ -754,7 +752,7 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
     written: list[dict[str, Any]] = []
     with opened(settings) as house:
         chosen = [house.catalogue.layer(i) for i in (layer_ids or house.catalogue.layers)]
-        states = {state.feed: state for state in _feed_states(house)}
+        _current(house, chosen, None)
         at = house.now()
         for tree in _trees(house.settings):
             if tree.status == "exercise" and not store.has_status(house.store, tree.status):
@@ -874,6 +872,7 @@ def layer_geojson(
     far as a reader of `tier` may see it."""
     with opened(settings) as house:
         layer = house.catalogue.layer(layer_id)
+        _current(house, [layer], known_at)
         now = house.now()
         features = _features(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
         states = {state.feed: state for state in _feed_states(house)}
@@ -956,6 +955,7 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
         else:
             layer_id, _, item_id = path.partition("/")
             layer = house.catalogue.layer(layer_id)
+            _current(house, [layer], None)
             if name and name not in {f.name for f in layer.fields}:
                 raise UsageError(f"layer {layer_id} has no field {name!r}")
             now = house.now()
