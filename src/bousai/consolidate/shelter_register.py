@@ -222,14 +222,34 @@ def _view(place_id: str, members: tuple[Entry, ...], error: float | None) -> Pla
 def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid_at: datetime) -> RevisionTable:
     """The register at `valid_at`: the places, and the ids that redirect to one of them or are tombstones."""
     linked, ids = now["shelter_member"], now["shelter_place"]
-    rows = {view.place_id: _row(view, linked) for view in views(now, seen).values() if view.first_seen_at <= valid_at}
+    decided = _decided(now["register_decision"])
+    rows = {
+        view.place_id: _row(view, linked, now["register_decision"], decided)
+        for view in views(now, seen).values()
+        if view.first_seen_at <= valid_at
+    }
     rows |= {row.item_id: row for row in _retired(ids, rows) if row.item_id not in rows}
     return table_of("shelter_register", linked.status, valid_at, linked.known_at, rows.values())
 
 
-def _row(view: PlaceView, linked: RevisionTable) -> Row:
-    stated = [(e.table, e.row) for e in view.members]
-    matched = [e.link_row for e in view.members if e.link_row is not None]
+def _decided(table: RevisionTable) -> dict[str, list[int]]:
+    """The rows of the decisions on each entry, by member key."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for n, pair in enumerate(table.item_id):
+        for key in pair.split("|"):
+            found[key].append(n)
+    return found
+
+
+def _row(
+    view: PlaceView, linked: RevisionTable, decisions: RevisionTable, decided: Mapping[str, Sequence[int]]
+) -> Row:
+    spoken = sorted({n for key in view.keys for n in decided.get(key, ())})
+    rests = [
+        *((e.table, e.row) for e in view.members),
+        *((linked, e.link_row) for e in view.members if e.link_row is not None),
+        *((decisions, n) for n in spoken),
+    ]
     shown = view.located_by
     props = {
         "state": "active",
@@ -244,18 +264,34 @@ def _row(view: PlaceView, linked: RevisionTable) -> Row:
         "first_seen_at": local(view.first_seen_at),
         "members": [_member(e) for e in view.members],
         "questions": [question for e in view.members for question in e.link.get("questions", ())],
-        "sources": _sources(view, linked),
+        "decisions": [
+            {"entries": decisions.item_id[n].split("|"), **orjson.loads(decisions.props[n])} for n in spoken
+        ],
+        "sources": [
+            *_sources(view, linked),
+            *({**_own(decisions, n, _decided_at(decisions, n)), "attributes": ["decisions"]} for n in spoken),
+        ],
     }
     return Row(
         item_id=view.place_id,
         muni_code=view.muni_code,
         props=props,
         geometry=view.geometry,
-        feeds=frozenset(table.source[row] for table, row in stated),
-        issued_at=max(table.issued_at[row] for table, row in stated),
-        recorded_at=max([table.recorded_at[row] for table, row in stated] + [linked.recorded_at[n] for n in matched]),
-        revision=max([table.revision[row] for table, row in stated] + [linked.revision[n] for n in matched]),
+        feeds=frozenset(e.table.source[e.row] for e in view.members),
+        issued_at=max(e.table.issued_at[e.row] for e in view.members),
+        recorded_at=max(table.recorded_at[row] for table, row in rests),
+        revision=max(table.revision[row] for table, row in rests),
     )
+
+
+def _own(table: RevisionTable, row: int, at: str) -> dict[str, Any]:
+    """A statement of the register itself, made at `at`; it is true of all times."""
+    return {**source(table, row, at), "issued_at": at}
+
+
+def _decided_at(decisions: RevisionTable, row: int) -> str:
+    at: str = orjson.loads(decisions.props[row])["decided_at"]
+    return at
 
 
 def _member(entry: Entry) -> dict[str, Any]:
@@ -277,7 +313,8 @@ def _member(entry: Entry) -> dict[str, Any]:
         "verdict": link.get("verdict"),
         "score": link.get("score"),
         "against": link.get("against"),
-        "reasons": link.get("reasons", []),
+        # why a person decided is in `decisions`, which not everybody sees: it is free text
+        "reasons": link.get("reasons", []) if link.get("decided_by") == "rule" else [],
         "method": link.get("method"),
         "decided_by": link.get("decided_by"),
         "decided_at": link.get("decided_at"),
@@ -305,7 +342,7 @@ def _sources(view: PlaceView, linked: RevisionTable) -> list[dict[str, Any]]:
     for e in view.members:
         if e.link_row is not None:
             asked = ["questions"] if e.link.get("questions") else []
-            found.append({**source(linked, e.link_row, e.link["decided_at"]), "attributes": ["members", *asked]})
+            found.append({**_own(linked, e.link_row, e.link["decided_at"]), "attributes": ["members", *asked]})
     return found
 
 
@@ -328,7 +365,8 @@ def _retired(ids: RevisionTable, shown: Mapping[str, Row]) -> Iterable[Row]:
                 "alternative_names": [],
                 "members": [],
                 "questions": [],
-                "sources": [{**source(ids, n, local(ids.recorded_at[n])), "attributes": ["redirect_to", "state"]}],
+                "decisions": [],
+                "sources": [{**_own(ids, n, local(ids.recorded_at[n])), "attributes": ["redirect_to", "state"]}],
             },
             geometry=None,
             feeds=frozenset({ids.source[n]}),
