@@ -46,6 +46,7 @@ from bousai.model import (
     freshness,
 )
 from bousai.settings import Settings
+from bousai.vocab import municipality
 
 _log = logging.getLogger(__name__)
 
@@ -489,6 +490,11 @@ def prefectures_to_expose(settings: Settings | None = None) -> list[str]:
             done = store.published(house.store, f"exposure/{status}")
             found |= {pref for pref, (*_, at) in due.items() if pref and (pref not in done or done[pref][2] <= at)}
         return sorted(found)
+
+
+def prefecture_name(pref: str) -> str:
+    """石川県 for 17: what a prefecture is called where its work is shown."""
+    return municipality.prefecture_name(pref)
 
 
 def expose(pref: str, settings: Settings | None = None) -> dict[str, int]:

@@ -169,6 +169,15 @@ def prefecture(name: str) -> PrefCode | None:
     return known.get(name) or next((code for full, code in known.items() if full[:-1] == name), None)
 
 
+def prefecture_name(code: str) -> str:
+    """The name of a prefecture by its code. Raises KeyError.
+
+    >>> prefecture_name("17")
+    '石川県'
+    """
+    return {known: name for name, known in _prefectures().items()}[PrefCode(code)]
+
+
 @cache
 def _by_name_in(pref: str) -> dict[str, MuniCode | None]:
     found: dict[str, MuniCode | None] = {}
