@@ -55,6 +55,14 @@ def _muni(text: str) -> str:
     return text
 
 
+def _pref(text: str) -> str:
+    try:
+        pipeline.prefecture_name(text)
+    except KeyError:
+        raise UsageError(f"not a prefecture code: {text!r}", remedy="two digits of JIS X 0401, e.g. 17") from None
+    return text
+
+
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
@@ -180,6 +188,21 @@ def _ingest(options: argparse.Namespace) -> int:
         first = refused[0]
         more = "" if len(refused) == 1 else f" (and {len(refused) - 1} more)"
         raise BousaiError(f"{first.name}: {first.outcome}: {first.cause}{more}", remedy=first.remedy or "")
+    return 0
+
+
+def _consolidate(options: argparse.Namespace) -> int:
+    register = pipeline.update_register() if options.pref is None else None
+    chosen = options.pref or pipeline.prefectures_to_expose()
+    exposed = {pref: pipeline.expose(pref) for pref in chosen}
+    if options.json:
+        _print(_json({"register": register, "exposure": exposed}))
+        return 0
+    if register is not None:
+        _print("shelter register: " + ", ".join(f"{n} {what}" for what, n in register.items()))
+    names = ("places", "inside", "outside", "opened", "changed", "closed")
+    rows = [(pref, pipeline.prefecture_name(pref), *(done[n] for n in names)) for pref, done in exposed.items()]
+    _table(rows, ("pref", "name", *names)) if rows else _print("hazard exposure: nothing has changed")
     return 0
 
 
@@ -342,6 +365,20 @@ def _parser() -> _Parser:
     )
     ingest.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")
     ingest.add_argument("--strict", action="store_true", help="quarantine what is not read to the last element")
+
+    joined = command(
+        "consolidate",
+        _consolidate,
+        "bring what follows from several sources up to date: shelter register, hazard exposure",
+        "bousai consolidate --pref 17",
+    )
+    joined.add_argument(
+        "--pref",
+        action="append",
+        type=_pref,
+        metavar="CODE",
+        help="the hazard exposure of this prefecture only (may be repeated; default: all that have changed)",
+    )
 
     made = command("publish", _publish, "write changed layers, deltas and the index", "bousai publish shelter")
     made.add_argument("layer", nargs="*")
