@@ -321,6 +321,47 @@ def _issues(options: argparse.Namespace) -> int:
     return 0
 
 
+def _register(options: argparse.Namespace) -> int:
+    if options.action == "candidates":
+        return _candidates(options)
+    if options.action == "update":
+        counted = pipeline.update_register()
+        _print(_json(counted) if options.json else ", ".join(f"{n} {name}" for name, n in counted.items()))
+        return 0
+    if options.action == "undo":
+        done = pipeline.register_undo(options.key, options.other, status=options.status)
+    else:
+        said = {"by": options.by, "reason": options.reason, "status": options.status}
+        if options.action == "decide":
+            done = pipeline.register_decide(options.key, options.other, options.verdict, **said)
+        elif options.action == "merge":
+            done = pipeline.register_merge(options.place, options.other, **said)
+        else:
+            done = pipeline.register_split(options.place, options.member, **said)
+    if options.json:
+        _print(_json(done))
+        return 0
+    _table(list(done["places"].items()), ("entry", "is now at"))
+    for one in done["decisions"]:
+        _print(f"{one['verdict']}; to take it back: bousai register undo {one['left']} {one['right']}")
+    return 0
+
+
+def _candidates(options: argparse.Namespace) -> int:
+    found = pipeline.register_candidates(muni=options.muni, status=options.status)
+    if options.json:
+        _print(_json(found))
+        return 0
+    for one in found:
+        distance = "no distance" if one["distance_m"] is None else f"{one['distance_m']:,.0f} m"
+        _print(f"{one['score']:.2f}  {distance}  {' '.join(one['reasons'])}")
+        for side in (one["left"], one["right"]):
+            _print(f"  {side['name'] or '-'}  {side['address'] or '-'}  ({side['source']}, {side['place_id']})")
+            _print(f"    {side['key']}")
+    _print(f"{len(found)} question(s); answer with: bousai register decide KEY KEY same|different --by … --reason …")
+    return 0
+
+
 def _prepare(_: argparse.Namespace) -> int:
     pipeline.prepare()
     return 0
@@ -423,6 +464,67 @@ def _parser() -> _Parser:
     again.add_argument("--accept", action="store_true", help="the totals were checked by a person and are right")
     dismissed = actions.add_parser("dismiss", help="close the issues of a document that is not to be ingested")
     dismissed.add_argument("sha256")
+    register = command(
+        "register",
+        _register,
+        "the shelter register: what a person is asked, and the answers",
+        "bousai register candidates --muni 17202",
+    )
+    steps = register.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def step(name: str, does: str, example: str, *, answers: bool = False) -> argparse.ArgumentParser:
+        made = steps.add_parser(
+            name,
+            help=does,
+            description=does,
+            epilog=f"example: bousai register {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for machines")
+        if name != "update":
+            made.add_argument("--status", choices=("actual", "exercise", "test"), default="actual")
+        if answers:
+            made.add_argument(
+                "--by", required=True, metavar="ROLE", help="the role that decides (防災課); never a person's name"
+            )
+            made.add_argument("--reason", required=True, metavar="TEXT", help="why, in a line; no personal data")
+        return made
+
+    step("update", "bring the register up to date with all that is known", "update")
+    queue = step("candidates", "entries that may be one place, the likeliest first", "candidates --muni 17202")
+    queue.add_argument("--muni", type=_muni, metavar="CODE", help="five-digit municipality code")
+    decided = step(
+        "decide",
+        "say whether two entries are one place; it outlives every new list",
+        "decide shelter/E1720200001111 shelter_status/nanao_status/CC0000000551 same --by 防災課 --reason 現地で確認",
+        answers=True,
+    )
+    decided.add_argument("key", help="an entry, KIND/ITEM-ID, as candidates and the members of a feature show it")
+    decided.add_argument("other", metavar="key")
+    decided.add_argument("verdict", choices=("same", "different"))
+    merged = step(
+        "merge",
+        "two places are one: the older id stays, the other one redirects to it",
+        "merge place-r5w7nqwbjgbewyle place-6w5joqm4rfxk65mv --by 防災課 --reason 同じ建物",
+        answers=True,
+    )
+    merged.add_argument("place", help="the id of a feature of the layer shelter_register")
+    merged.add_argument("other", metavar="place")
+    parted = step(
+        "split",
+        "some entries of a place are another place; those named stay together, and so do the others",
+        "split place-r5w7nqwbjgbewyle shelter_status/nanao_status/NEW001 --by 防災課 --reason 隣の建物",
+        answers=True,
+    )
+    parted.add_argument("place", help="the id of a feature of the layer shelter_register")
+    parted.add_argument("member", nargs="+", help="the entries that are another place")
+    undone = step(
+        "undo",
+        "take a decision on two entries back; the register is then as without it",
+        "undo shelter/E1720200001111 shelter_status/nanao_status/CC0000000551",
+    )
+    undone.add_argument("key")
+    undone.add_argument("other", metavar="key")
     return top
 
 
