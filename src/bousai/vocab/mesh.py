@@ -9,9 +9,9 @@ level   digits  square
 ======  ======  =====================================================================================
 80km    4       第1次地域区画: latitude × 1.5 and longitude − 100, two digits each
 10km    6       第2次地域区画: 8 × 8 of an 80 km square, digits 0–7
-5km     7       5倍地域メッシュ (統合地域メッシュ): 2 × 2 of a 10 km square, 1–4 (south-west, -east, north-west, -east)
-2km     9       2倍地域メッシュ (統合地域メッシュ): 5 × 5 of a 10 km square, the digits 0 2 4 6 8 twice, and then a 5
-1km     8       基準地域メッシュ (第3次地域区画): 10 × 10 of a 10 km square, digits 0–9
+5km     7       5倍地域メッシュ (統合地域メッシュ): 2 × 2 of a 10 km square, 1–4 (south-west, -east, north-west,
+-east) 2km     9       2倍地域メッシュ (統合地域メッシュ): 5 × 5 of a 10 km square, the digits 0 2 4 6 8 twice, and
+then a 5 1km     8       基準地域メッシュ (第3次地域区画): 10 × 10 of a 10 km square, digits 0–9
 500m    9       2分の1地域メッシュ: 2 × 2 of a 1 km square, digits 1–4
 250m    10      4分の1地域メッシュ: 2 × 2 of a 500 m square, digits 1–4
 125m    11      8分の1地域メッシュ: 2 × 2 of a 250 m square, digits 1–4
@@ -173,7 +173,9 @@ def _squares(codes: Sequence[str] | Codes) -> tuple[_Whole, _Whole, _Whole]:
 
 
 def _read(codes: Sequence[str] | Codes) -> tuple[_Whole, _Whole, _Whole]:
-    """Number of the level in `_NAMES` (0: no code), and the steps of the south-west corner from 0°N and from 100°E."""
+    """Number of the level in `_NAMES` (0: no code), and the steps of the south-west corner from 0°N and from
+    100°E.
+    """
     texts = np.asarray(codes, dtype=f"<U{_LONGEST + 1}").reshape(-1)  # one more than fits, so that too long shows
     digits = np.ascontiguousarray(texts).view(np.uint32).reshape(len(texts), _LONGEST + 1).astype(np.int64) - ord("0")
     written = digits != -ord("0")
