@@ -22,7 +22,8 @@ import orjson
 from bousai.consolidate.situation_statements import Said, by_code, handed_on, said_of
 from bousai.model import RevisionTable
 from bousai.vocab import jma
-from bousai.vocab.municipality import municipalities
+from bousai.vocab.japanese_time import JST
+from bousai.vocab.municipality import in_force, municipalities
 from bousai.vocab.tsunami_coast import Match, coasts_of
 
 INTENSITY_WINDOW = timedelta(days=7)
@@ -143,8 +144,9 @@ def tsunamis(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
         if props.get("grade") != "cleared":
             sections.setdefault(props["coast_code"], []).append((row, props))
     found: dict[str, list[Warned]] = {}
+    day = table.valid_at.astimezone(JST).date()
     for code in municipalities():
-        coasts = coasts_of(code)
+        coasts = coasts_of(code) if in_force(code, day) else {}
         met = [
             _coast(Said(table, row, props, code), coasts[coast])
             for coast in coasts
@@ -238,8 +240,7 @@ def intensities(now: Mapping[str, RevisionTable], valid_at: datetime) -> dict[st
 def _felt(one: Said) -> Warned:
     names = ("event_id", "intensity", "intensity_received", "condition", "revised", "area_code", "area_name")
     shown = {name: one.props.get(name) for name in names}
-    rank = one.props.get("intensity_rank")
-    shown["intensity_rank"] = jma.intensity_rank(shown["intensity"]) if rank is None else rank
+    shown["intensity_rank"] = jma.intensity_rank(one.props["intensity"])
     return Warned(shown | {"item_id": one.table.item_id[one.row]} | one.origin, one)
 
 
