@@ -220,7 +220,7 @@ def _told(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
     return {
         "max_warning": None if gravest is None else {name: gravest.shown[name] for name in brief},
         "warnings": [one.shown for one in lists["warnings"]],
-        "orders": [one.shown for one in lists["orders"]],
+        "orders": [_order(one) for one in lists["orders"]],
         "max_intensity": None if strongest is None else strongest.shown["intensity"],
         "max_intensity_rank": None if strongest is None else strongest.shown["intensity_rank"],
         "intensities": [one.shown for one in lists["intensities"]],
@@ -230,6 +230,11 @@ def _told(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
             {**one.props, "estimate": True, **one.origin} for one in sorted(people, key=lambda one: one.key)
         ],
     }
+
+
+def _order(one: Warned) -> dict[str, Any]:
+    """An order without the people of its district: small counts below a municipality are not for this layer."""
+    return {name: value for name, value in one.shown.items() if name not in ("households", "people")}
 
 
 def _hq(one: Said) -> dict[str, Any]:
