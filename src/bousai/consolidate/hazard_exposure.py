@@ -92,7 +92,9 @@ def inside(x: Numbers, y: Numbers, polygons: Shapes) -> tuple[Indices, Indices]:
     A point on a border counts as inside: a border is only as exact as its map, and what lies on it cannot be told to
     be out. A point with a NaN and a polygon that is None or empty is in nothing. Polygons must be valid.
     """
-    tree = shapely.STRtree(shapely.points(x, y))
+    places: Shapes = shapely.points(x, y)
+    places[~(np.isfinite(x) & np.isfinite(y))] = None  # one NaN, and the tree would find nothing
+    tree = shapely.STRtree(places)
     starts = range(0, len(polygons), _AT_A_TIME)
     if not len(x) or not starts:
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
@@ -216,11 +218,9 @@ def places(tables: Iterable[RevisionTable], known: Areas, pref: str) -> Places:
     Without a municipality code an item belongs to the prefecture in whose municipality it lies; where none that is
     known has it, to the first whose box holds it, so that it is counted once in the country.
     """
-    last: dict[str, tuple[RevisionTable, int]] = {}
-    for table in tables:
-        held = [n for n in range(len(table)) if table.geometry[n] is not None]
-        for n in sorted(held, key=lambda n: (table.issued_at[n], table.scope[n])):
-            last[subject_key(table.kind, table.item_id[n])] = (table, n)
+    held = [(table, n) for table in tables for n in range(len(table)) if table.geometry[n] is not None]
+    held.sort(key=lambda one: (one[0].issued_at[one[1]], one[0].scope[one[1]]))
+    last = {subject_key(table.kind, table.item_id[n]): (table, n) for table, n in held}
     keys = sorted(last)
     x, y, stated = points([last[key][0].geometry[last[key][1]] for key in keys])
     codes = [last[key][0].muni_code[last[key][1]] for key in keys]
