@@ -498,12 +498,15 @@ def prefecture_name(pref: str) -> str:
 
 
 def expose(pref: str, settings: Settings | None = None) -> dict[str, int]:
-    """Work out which hazard zones every place of a prefecture lies in, and keep it; returns counts.
+    """Work out which hazard zones every place of a prefecture lies in, and keep it. Returns counts: places, maps
+    (kinds of hazard maps that were worked out), statements inside and outside, what they opened, changed, closed.
 
     Exercise and test are kept apart, as everywhere. Where nothing has changed since the last time nothing is done.
     """
     with opened(settings) as house:
-        total: Counter[str] = Counter(places=0, inside=0, outside=0, opened=0, changed=0, closed=0, unchanged=0)
+        total: Counter[str] = Counter(
+            places=0, maps=0, inside=0, outside=0, opened=0, changed=0, closed=0, unchanged=0
+        )
         for status in _STATUSES:
             if store.has_status(house.store, status):
                 total.update(_expose(house, pref, status))
@@ -549,7 +552,7 @@ def _expose(house: House, pref: str, status: Status) -> dict[str, int]:
             )
             body = hazard_exposure.document(kind, pref, issued_at, places, found)
             changes = _derive(house, "hazard_exposure", hazard_exposure.VERSION, body, [statement], status, now)
-            counted.update(hazard_exposure.states(items), **dataclasses.asdict(changes))
+            counted.update(hazard_exposure.states(items), maps=1, **dataclasses.asdict(changes))
     store.mark_published(house.store, f"exposure/{status}", pref, position, version, now)
     return dict(counted)
 
@@ -748,9 +751,13 @@ def _trees(own: Settings) -> Iterator[_Tree]:
         )
 
 
-def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:
+def publish_layers(
+    layer_ids: Sequence[str] | None = None, settings: Settings | None = None, *, register: bool = True
+) -> list[dict[str, Any]]:
     """Write what changed of the given layers (default all) into the public tree and the exercise tree; where the
     settings name a tree for responders, into that too, each layer then being made twice.
+
+    `register`: bring the shelter register up to date first, where a layer is made of it.
 
     The exercise tree appears with the first exercise item. Returns one dict a layer and tree: layer,
     status, tier, version, changed, features, withheld, path, url.
@@ -758,7 +765,8 @@ def publish_layers(layer_ids: Sequence[str] | None = None, settings: Settings | 
     written: list[dict[str, Any]] = []
     with opened(settings) as house:
         chosen = [house.catalogue.layer(i) for i in (layer_ids or house.catalogue.layers)]
-        _current(house, chosen, None)
+        if register:
+            _current(house, chosen, None)
         at = house.now()
         for tree in _trees(house.settings):
             if tree.status == "exercise" and not store.has_status(house.store, tree.status):
