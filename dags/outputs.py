@@ -1,4 +1,4 @@
-"""The DAG ``outputs``: publish what changed, woken by any feed and swept every minute.
+"""The DAG ``outputs``: the shelter register, then publish what changed; woken by any feed and swept every minute.
 
 Asset events are only a wake-up: what is new is decided by a cursor in our own store, so a lost or batched
 event loses nothing. Runs may overlap, tasks may not: max_active_runs=1 would leave asset events waiting for the
@@ -18,7 +18,7 @@ FEEDS = [Asset(f"bousai://feed/{feed_id}") for feed_id in catalogue.load(setting
 
 with DAG(
     "outputs",
-    description="Publish changed layers",
+    description="Bring the shelter register up to date and publish changed layers",
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=AssetAny(*FEEDS)
@@ -30,10 +30,23 @@ with DAG(
 ):
 
     @task(max_active_tis_per_dag=1)
-    def publish() -> list[dict[str, Any]]:
-        """Write the layers that changed; gives one line of counts a layer."""
+    def register() -> dict[str, int]:
+        """Put new entries of the lists of shelters to their places; gives counts."""
         from bousai import pipeline
 
-        return pipeline.publish_layers()
+        return pipeline.update_register()
 
-    publish()
+    @task(max_active_tis_per_dag=1, trigger_rule="all_done")
+    def publish() -> list[dict[str, Any]]:
+        """Write the layers that changed; a fault of the register stops no warning."""
+        from bousai import pipeline
+
+        return pipeline.publish_layers(register=False)
+
+    @task
+    def done() -> None:
+        """The run has failed where either has."""
+
+    first, second = register(), publish()
+    first >> second
+    [first, second] >> done()

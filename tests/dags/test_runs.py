@@ -104,10 +104,29 @@ def test_a_fault_that_stays_is_not_retried(play: Any, error: Exception) -> None:
     assert events() == before
 
 
+LINE = {"layer": "earthquake", "status": "actual", "version": "1", "changed": True, "features": 3, "path": "x"}
+
+
 def test_outputs_publish_every_layer(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
-    line = {"layer": "earthquake", "status": "actual", "version": "1", "changed": True, "features": 3, "path": "x"}
-    monkeypatch.setattr(pipeline, "publish_layers", lambda: [line])
+    calls: list[str] = []
+    monkeypatch.setattr(pipeline, "update_register", lambda: calls.append("register") or {"opened": 0})
+    monkeypatch.setattr(
+        pipeline, "publish_layers", lambda register: [calls.append("publish" if not register else "both"), LINE][1:]
+    )
     dag_run = bag.dags["outputs"].test()
-    assert dag_run.state == "success"
-    (publish,) = dag_run.get_task_instances()
-    assert publish.xcom_pull(task_ids="publish") == [line]
+    assert (dag_run.state, calls) == ("success", ["register", "publish"])
+    done = {ti.task_id: ti for ti in dag_run.get_task_instances()}
+    assert done["publish"].xcom_pull(task_ids="publish") == [LINE]
+
+
+def test_a_fault_of_the_register_stops_no_warning(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(pipeline, "update_register", raising(KeyError("a bug")))
+    monkeypatch.setattr(pipeline, "publish_layers", lambda register: asked.append(register) or [LINE])
+    dag = bag.dags["outputs"]
+    for task in dag.tasks:
+        monkeypatch.setattr(task, "retry_delay", timedelta(0))
+    dag_run = dag.test()
+    states = {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+    assert states == {"register": "failed", "publish": "success", "done": "upstream_failed"}
+    assert (dag_run.state, asked) == ("failed", [False])
