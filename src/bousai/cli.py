@@ -200,9 +200,17 @@ def _consolidate(options: argparse.Namespace) -> int:
         return 0
     if register is not None:
         _print("shelter register: " + ", ".join(f"{n} {what}" for what, n in register.items()))
-    names = ("places", "inside", "outside", "opened", "changed", "closed")
-    rows = [(pref, pipeline.prefecture_name(pref), *(done[n] for n in names)) for pref, done in exposed.items()]
-    _table(rows, ("pref", "name", *names)) if rows else _print("hazard exposure: nothing has changed")
+    names = ("maps", "inside", "outside", "opened", "changed", "closed")
+    rows = [
+        (
+            pref,
+            pipeline.prefecture_name(pref),
+            done["places"],
+            *(done[name] if done["maps"] else "-" for name in names),
+        )
+        for pref, done in exposed.items()
+    ]
+    _table(rows, ("pref", "name", "places", *names)) if rows else _print("hazard exposure: nothing has changed")
     return 0
 
 
