@@ -30,6 +30,17 @@ EXERCISES = PROJECT / "exercises"
 COUNTS = ("documents", "bulletins", "opened", "changed", "closed", "issues", "quarantined", "held")
 
 
+STAGES = {
+    "fetch": "fetch",
+    "ingest": "ingest",
+    "register": "consolidate",
+    "expose": "consolidate",
+    "publish": "publish",
+}
+"""Task → the stage of the line that its seconds belong to."""
+LAST = ("exposure", "outputs")
+"""What is run after the feeds, in this order."""
+
 _SHOWN = 10  # failures on the terminal
 
 
@@ -125,7 +136,10 @@ def run(dag: Any, failures: list[str]) -> tuple[dict[str, Any], dict[str, float]
         failures.append(f"{dag.dag_id}: ended as {dag_run.state}\n  remedy: see the log")
     tasks = dag_run.get_task_instances()
     returned = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in tasks}
-    return returned, {ti.task_id: ti.duration or 0.0 for ti in tasks}
+    took: Counter[str] = Counter()
+    for ti in tasks:  # a mapped task has several
+        took[ti.task_id] += ti.duration or 0.0
+    return returned, dict(took)
 
 
 def table(rows: list[list[str]], left: set[int]) -> Iterator[str]:
@@ -161,7 +175,7 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
     pipeline.prepare()
     bag = DagBag()
     failures = [f"{path}: {error.strip().splitlines()[-1]}" for path, error in bag.import_errors.items()]
-    seconds = {"set-up": time.monotonic() - started, "fetch": 0.0, "ingest": 0.0, "publish": 0.0}
+    seconds = {"set-up": time.monotonic() - started, **dict.fromkeys(STAGES.values(), 0.0)}
     print(f"  {'Airflow and the store are ready':<32} {seconds['set-up']:6.1f} s", file=say)
 
     manifest, files_folder = recording(folder)
@@ -172,15 +186,17 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
     layers: list[dict[str, Any]] = []
     with exercise.serve(played) as address:
         os.environ["BOUSAI_PLAYBACK"] = address
-        wanted = {f"feed__{feed}" for feed in takers(played)} | {"outputs"}
+        wanted = {f"feed__{feed}" for feed in takers(played)} | {*LAST}
         idle = sum(dag_id.startswith("feed__") for dag_id in bag.dags.keys() - wanted)
         print(f"  {idle} feeds have nothing in it: their DAGs are not run", file=say)
-        for dag_id in sorted(bag.dags.keys() & wanted, key=lambda dag_id: (dag_id == "outputs", dag_id)):
+        for dag_id in (*sorted(bag.dags.keys() & wanted - {*LAST}), *LAST):
             began = time.monotonic()
             returned, took = run(bag.dags[dag_id], failures)
-            for stage in took.keys() & seconds.keys():
-                seconds[stage] += took[stage]
-            if dag_id == "outputs":
+            for task in took.keys() & STAGES.keys():
+                seconds[STAGES[task]] += took[task]
+            if dag_id == "exposure":
+                made = f"{len(returned['prefectures'] or [])} prefectures"
+            elif dag_id == "outputs":
                 layers = returned["publish"] or []
                 made = f"{len(layers)} layer{'s' if len(layers) != 1 else ''}"
             else:
