@@ -109,12 +109,15 @@ LINE = {"layer": "earthquake", "status": "actual", "version": "1", "changed": Tr
 
 def test_outputs_publish_every_layer(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
+
+    def publish_layers(*, register: bool) -> list[dict[str, Any]]:
+        calls.append(f"publish, register={register}")
+        return [LINE]
+
     monkeypatch.setattr(pipeline, "update_register", lambda: calls.append("register") or {"opened": 0})
-    monkeypatch.setattr(
-        pipeline, "publish_layers", lambda register: [calls.append("publish" if not register else "both"), LINE][1:]
-    )
+    monkeypatch.setattr(pipeline, "publish_layers", publish_layers)
     dag_run = bag.dags["outputs"].test()
-    assert (dag_run.state, calls) == ("success", ["register", "publish"])
+    assert (dag_run.state, calls) == ("success", ["register", "publish, register=False"])
     done = {ti.task_id: ti for ti in dag_run.get_task_instances()}
     assert done["publish"].xcom_pull(task_ids="publish") == [LINE]
 
