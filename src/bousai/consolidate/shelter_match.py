@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from os.path import commonprefix
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -49,6 +50,7 @@ _ALIKE = 80.0  # names less alike (0–100) are compared only where the entries 
 _EARTH_M = 6_371_008.8
 _FACILITY = 11  # characters of a 共通ID that name the facility
 _TELLING = frozenset("東西南北上下左右前後奥新中一二三四五六七八九十甲乙丙丁")
+_SIDES = frozenset({"部", "側", "口", "区", "町"})
 _GENERIC = frozenset({"センター", "ホール"})
 _MARGIN = 0.04  # two candidates of one list that are closer than this are not decided by rule
 
@@ -161,6 +163,10 @@ class _Columns(NamedTuple):
     stem_code: _Ints
     short_code: _Ints
     whole: _Ints
+    literal: _Ints
+    lone: _Bools
+    lone_stem: _Bools
+    vague: _Bools
     head: _Ints
     group: _Ints
     lead: _Ints
@@ -184,6 +190,16 @@ def _codes(values: Iterable[Any], nothing: object = None) -> _Ints:
     return np.array([-1 if one == nothing else known.setdefault(one, len(known)) for one in values], dtype=np.int64)
 
 
+def _once(key: _Ints, value: _Ints) -> _Bools:
+    """Whether all rows of a row's `key` have one `value`; key -1 is none."""
+    order = np.lexsort((value, key))
+    first = np.r_[True, (np.diff(key[order]) != 0) | (np.diff(value[order]) != 0)]
+    _, where = np.unique(key, return_inverse=True)
+    distinct = np.bincount(where[order][first], minlength=where.max(initial=0) + 1)
+    once: _Bools = (distinct[where] == 1) & (key >= 0)
+    return once
+
+
 def _columns(made: Records) -> _Columns:
     names = [place_name.taken_apart(name, city) for name, city in zip(made.name, made.city, strict=True)]
     addresses = [place_address.taken_apart(one, city) for one, city in zip(made.address, made.city, strict=True)]
@@ -191,23 +207,38 @@ def _columns(made: Records) -> _Columns:
     house = np.full((len(names), 4), -1, dtype=np.int64)
     for n, one in enumerate(addresses):
         house[n, : len(one.numbers)] = one.numbers
+    list_ = _codes(zip(made.kind, made.source, strict=True))
+    town_code = _codes((one.town for one in addresses), "")
+    point = np.where(np.isfinite(made.lon), np.round(made.lon, 6) * 1000.0 + np.round(made.lat, 6), np.nan)
+    group = _codes((one.group for one in names), "")
+    head = _codes((one.head for one in names), "")
+    whole = _codes((one.whole, one.lead) if one.whole else None for one in names)
+    stem_code = _codes((one.stem for one in names), "")
+    entry = _codes(zip(whole.tolist(), made.city, town_code.tolist(), strict=True))
+    own = _codes(zip(list_.tolist(), made.city, strict=True))
+    former = [one.former for one in names]
+    numbered = [one.part_numbers for one in names]
     return _Columns(
         stem=[one.stem for one in names],
         town=[one.town for one in addresses],
         names=names,
-        list_=_codes(zip(made.kind, made.source, strict=True)),
+        list_=list_,
         city=_codes(made.city),
         facility=_codes(made.facility),
         own_id=_codes(
             [(source, own) if own else None for source, own in zip(made.source, made.source_id, strict=True)]
         ),
-        stem_code=_codes((one.stem for one in names), ""),
+        stem_code=stem_code,
         short_code=_codes(
             (one.stem.removeprefix(cut) if cut else one.stem for one, cut in zip(names, short, strict=True)), ""
         ),
-        whole=_codes((one.whole, one.lead) if one.whole else None for one in names),
-        head=_codes((one.head for one in names), ""),
-        group=_codes((one.group for one in names), ""),
+        whole=whole,
+        literal=_codes((place_name.comparable(name) for name in made.name), ""),
+        lone=_once(_codes(zip(own.tolist(), whole.tolist(), former, numbered, strict=True)), town_code),
+        lone_stem=_once(_codes(zip(own.tolist(), stem_code.tolist(), group.tolist(), strict=True)), head),
+        vague=~_once(_codes(zip(list_.tolist(), point.tolist(), strict=True)), entry) & np.isfinite(made.lon),
+        head=head,
+        group=group,
         lead=_codes((one.lead for one in names), ""),
         operator=_codes((one.operator if one.operator != "other" else "" for one in names), ""),
         numbers=_codes(one.numbers for one in names),
@@ -218,7 +249,7 @@ def _columns(made: Records) -> _Columns:
         former=np.array([one.former for one in names], dtype=bool),
         parts=_codes((one.parts for one in names), frozenset()),
         kana=_codes((place_name.comparable(one) for one in made.kana), ""),
-        town_code=_codes((one.town for one in addresses), ""),
+        town_code=town_code,
         house=house,
         place=_codes(
             [
@@ -290,7 +321,7 @@ def _alike(columns: _Columns, keep: Callable[[_Ints, _Ints], _Bools]) -> tuple[_
                     left.append(np.repeat(left_block, len(right_block)))
                     right.append(np.tile(right_block, len(left_block)))
     a, b = np.concatenate(left), np.concatenate(right)
-    for code in (columns.stem_code, columns.short_code, columns.kana):
+    for code in (columns.stem_code, columns.short_code, columns.kana, np.where(columns.lone, columns.whole, -1)):
         key = np.where((code >= 0) & (columns.city >= 0), columns.city * (code.max(initial=0) + 1) + code, -1)
         c, d = _within_groups(key)
         a, b = np.concatenate([a, c]), np.concatenate([b, d])
@@ -312,8 +343,9 @@ def _candidates(made: Records, columns: _Columns) -> tuple[_Ints, _Ints]:
 
     def within_reach(a: _Ints, b: _Ints) -> _Bools:
         distance = _distance(made, a, b)
-        one_address = (columns.place[a] >= 0) & (columns.place[a] == columns.place[b])
-        wanted: _Bools = ~(distance > _FAR_M) | one_address
+        one_address = _equal(columns.place, a, b)
+        one_name = _equal(columns.whole, a, b) & columns.lone[a] & columns.lone[b]
+        wanted: _Bools = ~(distance > _FAR_M) | one_address | one_name
         return wanted
 
     found = [
@@ -388,14 +420,43 @@ def _ratio(texts: Sequence[str], a: _Ints, b: _Ints) -> _Floats:
     return found
 
 
+def _telling(left: str, right: str) -> bool:
+    """Whether two names differ in a word that tells places apart: 東 and 西, 南部 and none, 中央 and none.
+
+    >>> _telling("東湊", "西湊"), _telling("七尾", "七尾城北"), _telling("中島釶打", "釶打"), _telling("泉", "湊")
+    (True, True, False, False)
+    """
+    start = len(commonprefix((left, right)))
+    end = len(commonprefix((left[start:][::-1], right[start:][::-1])))
+    for rest in (left[start : len(left) - end], right[start : len(right) - end]):
+        if rest and (rest[-1] in _TELLING or "中央" in rest or (rest[0] in _TELLING and rest[1:] in _SIDES)):
+            return True
+    return False
+
+
 def _telling_difference(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
-    """Whether two unequal stems differ in a word that tells places apart (東/西, 上/下, 一/二)."""
-    found = np.zeros(len(a), dtype=bool)
-    for n, (one, two) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
-        left, right = columns.stem[one], columns.stem[two]
-        if left != right:
-            found[n] = any(left.count(mark) != right.count(mark) for mark in _TELLING.intersection(left + right))
-    return found
+    stems = columns.stem
+    pairs = zip(a.tolist(), b.tolist(), strict=True)
+    return np.fromiter((_telling(stems[one], stems[two]) for one, two in pairs), dtype=bool, count=len(a))
+
+
+def _longer(columns: _Columns, a: _Ints, b: _Ints) -> tuple[_Bools, _Bools]:
+    """Whether one name is the other with a nickname behind or a district before it (交流情報センターミナテラス), and
+    whether one merely contains the other (プラザ信開川原町)."""
+    named, within = np.zeros(len(a), dtype=bool), np.zeros(len(a), dtype=bool)
+    for n, pair in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        short, long = sorted((columns.names[one] for one in pair), key=lambda name: len(name.whole))
+        if len(short.whole) < 3 or short.whole not in long.whole or short.whole == long.whole:
+            continue
+        within[n] = True
+        rest = long.whole.replace(short.whole, "", 1)
+        if len(short.whole) < 5 or len(rest) < 2 or any(mark.isdigit() for mark in rest):
+            continue
+        if long.whole.startswith(short.whole):
+            named[n] = bool(short.head) and not place_name.says_what(rest)
+        else:
+            named[n] = long.whole.endswith(short.whole) and not place_name.says_what(rest)
+    return named, within
 
 
 def _aliased(columns: _Columns, made: Records, a: _Ints, b: _Ints) -> _Bools:
@@ -417,13 +478,20 @@ def _address(columns: _Columns, a: _Ints, b: _Ints) -> _Floats:
     town = np.where(_equal(columns.town_code, a, b), 1.0, 0.0)
     unequal = np.flatnonzero((town == 0.0) & (columns.town_code[a] >= 0) & (columns.town_code[b] >= 0))
     town[unequal] = _ratio(columns.town, a[unequal], b[unequal])
-    one, two = columns.house[a], columns.house[b]
-    both = (one >= 0) & (two >= 0)
-    agree = (one == two) | ~both
+    for n in unequal[town[unequal] < 0.95].tolist():
+        one, two = columns.town[a[n]], columns.town[b[n]]
+        if min(len(one), len(two)) >= 2:
+            if one.endswith(two) or two.endswith(one):
+                town[n] = 1.0  # the name of a merged town before it
+            elif one.startswith(two) or two.startswith(one):
+                town[n] = 0.9  # one goes on to the hamlet
+    left, right = columns.house[a], columns.house[b]
+    both = (left >= 0) & (right >= 0)
+    agree = (left == right) | ~both
     length = both.sum(axis=1)
     prefix = agree.all(axis=1) & (length > 0)
-    exact = prefix & ((one >= 0) == (two >= 0)).all(axis=1)
-    block = (one[:, 0] == two[:, 0]) & (length > 0)
+    exact = prefix & ((left >= 0) == (right >= 0)).all(axis=1)
+    block = (left[:, 0] == right[:, 0]) & (length > 0)
     numbers = np.select([exact, prefix, length == 0, block], [1.0, 0.9, 0.7, 0.7], 0.5)
     found = np.where(town >= 0.8, town * numbers, 0.4 * town)
     found[(columns.town_code[a] < 0) | (columns.town_code[b] < 0)] = np.nan
@@ -445,57 +513,72 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     stem = np.where(nameless & head_equal, 0.9, stem)
     head_missing = ~head_equal & ((columns.head[a] < 0) | (columns.head[b] < 0))
     name = stem * np.select([head_equal, head_missing], [1.0, 0.92], 0.88)
+    lone = columns.lone[a] & columns.lone[b]
     whole = _equal(columns.whole, a, b)
-    name = np.where(whole & ~nameless, 1.0, name)
+    name = np.where(whole & (lone | ~nameless) | _equal(columns.literal, a, b), 1.0, name)
     kana = _equal(columns.kana, a, b)
     alias = _aliased(columns, made, a, b)
     name = np.where(alias | kana, np.maximum(name, 0.96), name)
-    name = np.where(columns.former[a] != columns.former[b], name - 0.02, name)
     address = _address(columns, a, b)
+    vague = columns.vague[a] | columns.vague[b]
     by_distance = np.select(
         [distance <= 30, distance <= 100, distance <= 200, distance <= _NEAR_M, distance <= 1000],
         [1.0, 0.95, 0.85, 0.7, 0.5],
         0.0,
     )
+    # A point that a list gives to several places (a town's middle, a neighbour's) says little.
+    by_distance = np.where(vague, np.minimum(by_distance, np.where(address < 0.45, 0.5, 0.7)), by_distance)
     by_address = np.select(
-        [address >= 0.95, address >= 0.8, address >= 0.65, address >= 0.45], [1.0, 0.9, 0.75, 0.6], 0.0
+        [address >= 0.95, address >= 0.8, address >= 0.6, address >= 0.45], [1.0, 0.9, 0.75, 0.6], 0.0
     )
-    nowhere = np.isnan(distance) & np.isnan(address)
-    place = np.where(nowhere, 0.5, np.maximum(by_distance, by_address))
-    place = np.where(facility, 1.0, place)
+    nowhere = np.isnan(address) & (np.isnan(distance) | vague)
+    place = np.maximum(by_distance, by_address)
+    place = np.where(facility, 1.0, np.where(nowhere, np.maximum(place, 0.5), place))
+    firm = facility | (address >= 0.8) | ((distance <= 50) & ~vague)
 
-    opposed = _opposed(columns, a, b) & ~alias
+    near = np.flatnonzero((name < 0.95) & firm)
+    named, within = _longer(columns, a[near], b[near])
+    exact = (address >= 0.95) | facility
+    alias[near[named & exact[near]]] = True
+    name[near[named & exact[near]]] = np.maximum(name[near[named & exact[near]]], 0.93)
+    name[near[within]] = np.maximum(name[near[within]], 0.7)
+
+    opposed = _opposed(columns, a, b)
     fuzzy = np.flatnonzero((stem < 0.97) & ~alias & ~kana)
     opposed[fuzzy] |= _telling_difference(columns, a[fuzzy], b[fuzzy])
-    elsewhere = _differ(columns.inside, a, b) & ~alias & ~(distance <= 50)
-    opposed |= elsewhere
+    opposed &= ~alias
+    # What was closed (旧) and what bears its name now are one place only where they stand on one ground.
+    former = columns.former[a] != columns.former[b]
+    kin = ~head_equal & ~head_missing
+    renamed = kin & (stem >= 0.97) & (columns.stem_code[a] >= 0) & (address >= 0.95) & ~(distance > 50)
+    renamed &= columns.lone_stem[a] & columns.lone_stem[b]
+    unsure = (former & ~firm) | (_differ(columns.inside, a, b) & ~alias) | (kin & ~renamed & ~alias)
     same = (
         ((name >= 0.95) & (place >= 0.7))
-        | ((name >= 0.95) & nowhere)
-        | ((name >= 0.82) & (place >= 0.9))
+        | ((name >= 0.95) & (place >= 0.5) & lone & ~(address < 0.2))
+        | ((name >= 0.82) & firm)
         | ((name >= 0.6) & facility & head_equal)
-        | own_id
-    ) & ~opposed
-    ask = ~same & ~opposed & (((name >= 0.95) & (place >= 0.5)) | ((name >= 0.65) & (place >= 0.95)))
+    )
+    same &= ~opposed & ~unsure
+    same |= own_id
+    ask = ~same & ~opposed & ~kin & (name >= 0.95) & ((place >= 0.5) | lone)
+    ask |= ~same & ~opposed & (name >= 0.65) & firm & ((address >= 0.95) | facility | (distance <= 30))
     # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
     abroad = _differ(columns.city, a, b) & ~facility
-    ask = np.where(abroad, (name >= 0.95) & (distance <= 100) & ~(address < 0.45) & ~opposed, ask)
+    ask = np.where(abroad, (name >= 0.95) & (distance <= 100) & ~vague & ~(address < 0.45) & ~opposed, ask)
     same &= ~abroad
     one_list = columns.list_[a] == columns.list_[b]
-    one_facility = whole & (
-        facility | (address >= 0.95) | (distance <= 30) | (_parted(columns, a, b) & (distance <= 200))
-    )
-    same = np.where(one_list, one_facility & ~opposed, same)
+    school = (columns.levels[a] > 0) & (columns.levels[b] > 0) & ~former & ~nameless
+    one_facility = facility | (address >= 0.95) | ((distance <= 30) & ~vague)
+    parted = columns.parts[a] != columns.parts[b]
+    one_facility |= parted & ((distance <= 200) | (school & (distance <= 1000) & ~(address < 0.6)))
+    one_facility |= school & np.isnan(address) & np.isnan(distance)
+    one_facility &= whole & ~former & ~_differ(columns.inside, a, b)
+    same = np.where(one_list, one_facility & ~opposed & ~abroad, same)
     ask &= ~one_list
     score = np.clip(0.6 * name + 0.4 * place, 0.0, 1.0)
     score = np.where(own_id, np.maximum(score, 0.99), score)
     return _Compared(a, b, name, address, distance, facility, own_id, alias, kana, same, ask, score)
-
-
-def _parted(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
-    """Whether the two name different parts, or one the whole and one a part."""
-    found: _Bools = columns.parts[a] != columns.parts[b]
-    return found
 
 
 # ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -528,9 +611,11 @@ def _close_calls(columns: _Columns, found: _Compared, same: _Ints) -> set[int]:
 
 
 def _strength(found: _Compared, n: int) -> float:
-    """The score, and where that is equal the nearer."""
-    distance = found.distance[n]
-    return float(found.score[n]) - (0.0 if np.isnan(distance) else min(float(distance), 400.0) / 4000.0)
+    """The score, and where scores are equal what has one facility number or address, and the nearer."""
+    distance, address = float(found.distance[n]), float(found.address[n])
+    strength = float(found.score[n]) + (0.05 if found.facility[n] else 0.0)
+    strength -= 0.0 if np.isnan(distance) else min(distance, 400.0) / 4000.0
+    return strength - (0.0 if np.isnan(address) else 0.1 * (1.0 - address))
 
 
 def _joined(columns: _Columns, found: _Compared, same: _Ints) -> tuple[list[int], set[int]]:
@@ -589,7 +674,7 @@ def links(made: Records) -> list[Link]:
         pair = (min(one, two), max(one, two))
         if one == two:
             continue
-        if n not in close and n not in refused and _answered(columns, found, n, place, taken):
+        if n not in close and _answered(columns, found, n, place, taken, both=n in refused):
             continue
         if pair not in asked or found.score[n] > found.score[asked[pair]]:
             asked[pair] = n
@@ -599,10 +684,13 @@ def links(made: Records) -> list[Link]:
     return sorted(decided)
 
 
-def _answered(columns: _Columns, found: _Compared, n: int, place: Sequence[int], taken: set[tuple[int, int]]) -> bool:
-    """Whether the entry of either side has its place in the list of the other already."""
+def _answered(
+    columns: _Columns, found: _Compared, n: int, place: Sequence[int], taken: set[tuple[int, int]], *, both: bool
+) -> bool:
+    """Whether the entry of either side (of both) has its place in the list of the other already."""
     one, two = int(found.left[n]), int(found.right[n])
-    return (place[one], int(columns.list_[two])) in taken or (place[two], int(columns.list_[one])) in taken
+    answers = (place[one], int(columns.list_[two])) in taken, (place[two], int(columns.list_[one])) in taken
+    return all(answers) if both else any(answers)
 
 
 def _link(

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from bousai.vocab.municipality import municipalities, wards
 from bousai.vocab.place_name import comparable
 
-_KANJI_CHOME = re.compile(r"(\d+)丁目")
-_UNIT = re.compile(r"(?<=\d)(?:丁目|番地|番|号|地割|-|の|ノ)+")
+_BETWEEN = re.compile(r"(?<=\d)(?:丁目|番地|番|号|地割|部|字|[のノ-])+(?=\d)")
+_JO = re.compile(r"\D*\d+条(?:通|[東西南北])?")  # 北1条西: the number of a line (条) is a part of the town's name
 _NUMBERS = re.compile(r"\d+(?:-\d+)*")
-_AZA = re.compile(r"大字|小字|字|部(?=\d)|部$|[(].*?[)]")
+_AZA = re.compile(r"大字|小字|字|部(?=\d)|部$|[の-](?=\d)|地内$|(?:ほか|他|外)$|[(].*?[)]")
+_KATAKANA = {ord("ぁ") + n: chr(ord("ァ") + n) for n in range(86)} | {ord("井"): "ヰ"}  # lots are イ, い, ヰ and 井
 _COUNTY = re.compile(r"^[^\d]{1,5}郡")
 
 
@@ -42,9 +43,11 @@ def taken_apart(address: str, muni_code: str | None = None) -> PlaceAddress:
     """Town and numbers of an address.
 
     >>> taken_apart("石川県七尾市和倉町ひばり３－９０", "17202"), taken_apart("和倉町ひばり３の90番地", "17202")
-    (PlaceAddress(town='和倉町ひばり', numbers=(3, 90)), PlaceAddress(town='和倉町ひばり', numbers=(3, 90)))
+    (PlaceAddress(town='和倉町ヒバリ', numbers=(3, 90)), PlaceAddress(town='和倉町ヒバリ', numbers=(3, 90)))
     >>> taken_apart("金沢市野町三丁目11番１号", "17201")
     PlaceAddress(town='野町', numbers=(3, 11, 1))
+    >>> taken_apart("札幌市中央区北１条西２丁目", "01100")
+    PlaceAddress(town='北1条西', numbers=(2,))
     """
     plain = comparable(address)
     one = municipalities().get(muni_code or "")
@@ -63,9 +66,10 @@ def taken_apart(address: str, muni_code: str | None = None) -> PlaceAddress:
                 break
         for name in _names(muni_code):
             plain = plain.removeprefix(name)
-    plain = _AZA.sub("", plain)
-    plain = re.sub(r"(?<=\d)(?:丁目|番地|番|号|地割|[のノ-])+(?=\d)", "-", plain)
-    first = _NUMBERS.search(plain)
+    plain = _BETWEEN.sub("=", plain)  # what stands between two numbers is no part of the town
+    plain = _AZA.sub("", plain).replace("=", "-").translate(_KATAKANA)
+    line = _JO.match(plain)
+    first = _NUMBERS.search(plain, line.end() if line else 0)
     if first is None:
         return PlaceAddress(plain, ())
     return PlaceAddress(plain[: first.start()], tuple(int(one[:9]) for one in first[0].split("-"))[:4])

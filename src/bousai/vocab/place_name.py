@@ -32,7 +32,7 @@ _OPERATOR = re.compile(
 )
 _FORMER = re.compile(r"^(?:旧|元)(?=.)")
 _FLOOR = r"地?下?\d+(?:階|F)(?:以上)?(?:[・、~]\d+(?:階|F))*|[A-Z]棟|\d号?棟"
-_JOIN = r"[の・、横前裏側等及びと]|含む|部分|以外|敷地内|第?\d+"
+_JOIN = r"[の・、横前裏側等及びと]|含む|部分|以外|敷地内|周辺|第?\d+"
 _SHORT = {"小": "小学校", "中": "中学校"}
 _LEVELS = (
     ("小中", 3),
@@ -193,7 +193,7 @@ def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
         return ""
 
     outer = _BRACKET.sub(bracket, plain)
-    outer = _BRACKET.sub(bracket, outer) or plain
+    outer = (_BRACKET.sub(bracket, outer) or plain).replace("高等学校", "高校")
     operator = ""
     for _ in range(3):  # 旧 stands before or after 市立
         cut = _FORMER.match(outer)
@@ -235,12 +235,12 @@ def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
         stem = found["stem"]
         head, group = words.head[found["head"]]
         tail = found["tail"]
-        whole = stem + head
+        whole = stem + comparable(head)
         parts.update(words.part[word] for word in words.one_part.findall(tail) if word in words.part)
         part_numbers.extend(_numbers_of_parts(tail))
     if stem.endswith("地区") and len(stem) > 2:
         stem = stem[:-2]
-        whole = stem + head
+        whole = stem + comparable(head)
     stem = re.sub(r"第(?=\d)", "", stem)
     whole = re.sub(r"第(?=\d)", "", whole)
     return PlaceName(
@@ -257,6 +257,16 @@ def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
         tuple(inside),
         levels,
     )
+
+
+def says_what(text: str) -> bool:
+    """Whether a comparable text has a word in it that says what a place is or which part of it.
+
+    >>> says_what("ミナテラス"), says_what("デイサビスセンタ"), says_what("中島")
+    (False, True, False)
+    """
+    words = _words()
+    return any(word in text for word in (*words.head, *words.part, *words.lead))
 
 
 def _numbers_of_parts(text: str) -> list[int]:
