@@ -274,13 +274,16 @@ def _history(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace) -> int:
-    found = pipeline.trace(options.reference)
+    found = pipeline.trace(
+        options.reference, valid_at=options.valid_at, known_at=options.known_at, status=options.status
+    )
     if options.json:
         _print(_json(found))
         return 0
     for r in found["revisions"]:
         value = orjson.loads(r["props"])
-        shown = value if found["field"] is None else value.get(found["field"])
+        # A figure of a consolidated layer can have another name where it comes from: then all that is said there.
+        shown = value if found["field"] is None else value.get(found["field"], value)
         _print(f"{r['id']}  {shown}")
         _print(
             f"  said by    {r['issuer']} at {_local(r['issued_at'])} JST,"
@@ -461,6 +464,9 @@ def _parser() -> _Parser:
         "bousai trace earthquake/jma-20240101161010#magnitude",
     )
     trace.add_argument("reference", help="LAYER/FEATURE-ID, LAYER/FEATURE-ID#FIELD, or the number of a revision")
+    trace.add_argument("--valid-at", type=_time, metavar="T", help="what was true at T (default now)")
+    trace.add_argument("--known-at", type=_time, metavar="T", help="what was known at T (default now)")
+    trace.add_argument("--status", choices=("actual", "exercise", "test"), default="actual")
 
     issues = command("issues", _issues, "quarantine and data faults, with cause and remedy", "bousai issues list")
     actions = issues.add_subparsers(dest="action", required=True, metavar="ACTION")

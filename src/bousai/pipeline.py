@@ -954,12 +954,19 @@ def history(kind: str, item_id: str, settings: Settings | None = None) -> list[d
         return store.history(house.store, kind, item_id)
 
 
-def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
+def trace(
+    reference: str,
+    settings: Settings | None = None,
+    *,
+    valid_at: datetime | None = None,
+    known_at: datetime | None = None,
+    status: Status = "actual",
+) -> dict[str, Any]:
     """From a published value to the archived bytes.
 
     `reference` is ``<layer>/<feature id>``, optionally ``#<field>``, or the number of a revision. The answer
-    holds each revision that makes the value now, its document, the address it came from, the position in
-    it, the path of the bytes and that their SHA-256 was checked just now.
+    holds each revision that makes the value at `valid_at` as known at `known_at` (both default now), its document,
+    the address it came from, the position in it, the path of the bytes and that their SHA-256 was checked just now.
     """
     with opened(settings) as house:
         path, _, name = reference.partition("#")
@@ -969,23 +976,23 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
         else:
             layer_id, _, item_id = path.partition("/")
             layer = house.catalogue.layer(layer_id)
-            _current(house, [layer], None)
+            _current(house, [layer], known_at)
             if name and name not in {f.name for f in layer.fields}:
                 raise UsageError(f"layer {layer_id} has no field {name!r}")
-            now = house.now()
-            found = (
-                _behind(house, layer, item_id, name, now)
-                if layer.inputs
-                else [
+            at = valid_at or house.now()
+            if layer.inputs:
+                found = _behind(house, layer, item_id, name, status, at, known_at)
+            else:
+                every = [
                     revision
                     for revision in store.history(house.store, layer.kind, item_id)
-                    if revision["known_to"] is None
-                    and (revision["valid_to"] is None or revision["valid_to"] > now)
-                    and (not name or name in revision["props"])
+                    if known_at is None or revision["known_from"] <= known_at
                 ]
-            )
-            # What has ended is still traceable: the last thing that was true.
-            found = found or store.history(house.store, layer.kind, item_id)[-1:]
+                found = [
+                    revision for revision in every if _held(revision, at, known_at) and name in revision["props"]
+                ]
+                # What has ended is still traceable: the last thing that was true.
+                found = found or (every[-1:] if valid_at is None else [])
         if not found:
             raise UsageError(f"nothing is known as {reference!r}", remedy="see: bousai history KIND ITEM")
         revisions = []
@@ -996,9 +1003,27 @@ def trace(reference: str, settings: Settings | None = None) -> dict[str, Any]:
         return {"reference": reference, "field": name or None, "revisions": revisions}
 
 
-def _behind(house: House, layer: Layer, item_id: str, field: str, now: datetime) -> list[dict[str, Any]]:
+def _held(revision: Mapping[str, Any], at: datetime, known_at: datetime | None) -> bool:
+    """Whether a revision (`store.history`) held at a time, by what was known then (None: now)."""
+
+    def known(when: datetime | None) -> bool:
+        return when is not None and (known_at is None or when <= known_at)
+
+    ended = revision["valid_to"] if revision["end_known_from"] is None or known(revision["end_known_from"]) else None
+    return not known(revision["known_to"]) and revision["valid_from"] <= at and (ended is None or ended > at)
+
+
+def _behind(
+    house: House,
+    layer: Layer,
+    item_id: str,
+    field: str,
+    status: Status,
+    valid_at: datetime,
+    known_at: datetime | None,
+) -> list[dict[str, Any]]:
     """The revisions that an item of a consolidated layer rests upon: all, or those of one field."""
-    table = _items(house, layer, "actual", now, None, None, None)
+    table = _items(house, layer, status, valid_at, known_at, None, None)
     said = (table.props[n] for n, one in enumerate(table.item_id) if one == item_id)
     sources = [source for props in said for source in orjson.loads(props).get("sources", [])]
     wanted = [source["revision"] for source in sources if not field or field in source.get("attributes", [])]
