@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import shapely
 import zstandard
 
@@ -22,8 +24,9 @@ COMMON = {"id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_
 
 
 def layer(*names: str, **more: Any) -> ReleasedLayer:
-    """A layer `shelter` with text fields of these names, all of which are public."""
-    fields = [{"name": name, "type": "text", "ja": name, "en": name} for name in names]
+    """A layer `shelter` with text fields of these names (`n`: a whole number), all of which are public."""
+    types = {"n": "integer"}
+    fields = [{"name": name, "type": types.get(name, "text"), "ja": name, "en": name} for name in names]
     return ReleasedLayer.model_validate(
         {
             "id": "shelter",
@@ -101,8 +104,9 @@ def put(
     at: datetime = T0,
     sources: Sequence[SourceFreshness] = (SOURCE,),
     status: Status = "actual",
+    formats: Sequence[str] = ("csv",),
 ) -> Published:
-    """Publish this content."""
+    """Publish this content; of the formats beside GeoJSON only those that are asked for."""
     return write_layer(
         root,
         table_of(content, status),
@@ -111,6 +115,7 @@ def put(
         known_at=at,
         published_at=at,
         freshness=sources,
+        formats=formats,
     )
 
 
@@ -125,6 +130,14 @@ def plain(path: Path) -> bytes:
     if path.suffix == ".gz":
         return gzip.decompress(body)
     return zstandard.ZstdDecompressor().decompress(body) if path.suffix == ".zst" else body
+
+
+def text(path: Path) -> str:
+    """Everything that a file says, as text: packed and binary formats opened."""
+    if path.suffix == ".parquet":
+        found = pyarrow.parquet.read_table(path)
+        return str((found.to_pydict(), found.schema.metadata, [field.metadata for field in found.schema]))
+    return plain(path).decode(errors="replace")  # GeoPackage and FlatGeobuf keep their texts as they are
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -161,13 +174,19 @@ def check(root: Path, content: Content) -> dict[str, Any]:
     folder = root / "layers" / "shelter"
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
     version = folder / "v" / manifest["version"]
+    names = {path.name for path in folder.glob("latest.*")}
+    assert names == set(manifest["files"])
+    for name in names:
+        body = (folder / name).read_bytes()
+        kept = (version / name.replace("latest", "shelter", 1)).read_bytes()
+        assert manifest["files"][name] == {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)}
+        assert body == kept or (name.endswith("-metadata.json") and json.loads(body)["url"] == "latest.csv")
+    with (folder / "latest.csv").open(encoding="utf-8-sig", newline="") as table_:
+        assert {one["id"]: (int(one["n"]), one["muni_code"] or None) for one in csv.DictReader(table_)} == content
     for suffix in ("", ".gz", ".zst"):
         latest = folder / f"latest.geojson{suffix}"
-        body = latest.read_bytes()
         assert content_of(latest) == dict(content)
         assert plain(latest) == plain(folder / "latest.geojson")
-        assert body == (version / f"shelter.geojson{suffix}").read_bytes()
-        assert manifest["files"][latest.name] == {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)}
     assert (version / "manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
     assert manifest["features"] == len(content)
     cuts = {path.name.removesuffix(".geojson") for path in folder.glob("by-muni/*.geojson")}

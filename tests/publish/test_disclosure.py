@@ -14,7 +14,7 @@ from bousai.model import Field, Layer, Release, ReleasedLayer
 from bousai.publish import features, write_layer
 from bousai.publish.disclosure import suppressed
 from bousai.vocab.count import Count, reported, without
-from tests.publish.tables import SOURCE, T0, plain, row, table
+from tests.publish.tables import SOURCE, T0, row, table, text
 
 RELEASE = Release.model_validate(
     {
@@ -72,8 +72,8 @@ HELD = without("suppressed")
 
 
 def shown(layer: ReleasedLayer, **props: Any) -> dict[str, Any]:
-    (text,) = features(layer, [table([row("a", props=props)])], {}).properties
-    found: dict[str, Any] = json.loads(text)
+    (said,) = features(layer, [table([row("a", props=props)])], {}).properties
+    found: dict[str, Any] = json.loads(said)
     return found
 
 
@@ -196,9 +196,9 @@ def test_a_small_count_that_changes_makes_no_new_version(tmp_path: Path) -> None
         ).changed
 
     assert [put(3), put(4), put(1)] == [True, False, False]
-    texts = [plain(path).decode() for path in tmp_path.rglob("*") if path.is_file()]
-    assert not any("約" in text for text in texts)
-    assert sum("suppressed" in text for text in texts) >= 5
+    texts = [text(path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any("約" in said for said in texts)
+    assert sum("suppressed" in said for said in texts) >= 5
 
 
 def test_a_tree_takes_one_tier(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bousai.model import ReleasedLayer
 from bousai.publish import FeatureTable, features, write_index, write_layer
-from tests.publish.tables import COMMON, SOURCE, T0, document, layer, plain, row, table
+from tests.publish.tables import COMMON, SOURCE, T0, document, layer, row, table, text
 
 CANARY = "canary-9f3b"
 
@@ -36,12 +36,12 @@ def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
     found = features(shown, [table(rows)], {})
     write_layer(tmp_path, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, freshness=[SOURCE])
     write_index(tmp_path, [shown], {"shelter": []}, status="actual", public_url="", published_at=T0)
-    files = {path: plain(path).decode() for path in tmp_path.rglob("*") if path.is_file()}
-    assert len(files) == 12
+    files = {path: text(path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(files) == 22
     files[tmp_path / "direct"] = document(found).decode()
-    assert sum("小学校" in text for text in files.values()) == 9
-    assert [path.name for path, text in files.items() if CANARY in text] == []
-    assert {path.name for path, text in files.items() if "phone" in text or "keeper" in text} == {"manifest.json"}
+    assert sum("小学校" in said for said in files.values()) == 17
+    assert [path.name for path, said in files.items() if CANARY in said] == []
+    assert {path.name for path, said in files.items() if "phone" in said or "keeper" in said} == {"manifest.json"}
     manifest = json.loads(files[tmp_path / "layers" / "shelter" / "manifest.json"])
     assert manifest["withheld"] == {"unnamed:keeper": 1, "unnamed:phone": 2}
 

@@ -83,6 +83,7 @@ def test_the_first_publication_writes_every_file(tmp_path: Path) -> None:
     assert set(tree(folder_of(tmp_path))) == {
         *(f"latest.geojson{suffix}" for suffix in ("", ".gz", ".zst")),
         *(f"{version}/shelter.geojson{suffix}" for suffix in ("", ".gz", ".zst")),
+        *(f"{name}.csv{suffix}" for name in ("latest", f"{version}/shelter") for suffix in ("", "-metadata.json")),
         f"{version}/manifest.json",
         *(f"by-muni/{code}.geojson{suffix}" for code in ("17204", "17205") for suffix in ("", ".gz")),
         "changes.json",
@@ -109,10 +110,12 @@ def test_the_first_publication_writes_every_file(tmp_path: Path) -> None:
     assert versions_of(tmp_path) == [
         {
             "version": done.version,
+            "previous_version": None,
             "published_at": "2026-01-01T09:00:00+09:00",
             "add": ["a", "b", "c"],
             "modify": [],
             "remove": [],
+            "delta": None,
         }
     ]
 
@@ -152,7 +155,7 @@ def test_files_are_on_the_disk_before_they_take_their_name(tmp_path: Path, monke
     monkeypatch.setattr(Path, "rename", replace)
     version = put(tmp_path, {"a": (1, "17204")}).version
     publish_index(tmp_path)
-    latest = ["latest.geojson", "latest.geojson.gz", "latest.geojson.zst"]
+    latest = ["latest.csv", "latest.csv-metadata.json", "latest.geojson", "latest.geojson.gz", "latest.geojson.zst"]
     cuts = ["17204.geojson", "17204.geojson.gz"]
     assert renamed == [version, "changes.json", *latest, *cuts, "manifest.json", "manifest.json", "index.json"]
 
@@ -215,7 +218,7 @@ def test_what_is_below_v_never_changes_and_a_content_that_comes_back_is_a_third_
         check(tmp_path, content)
         below = tree(folder_of(tmp_path) / "v")
         assert {path: below[path] for path in kept} == kept
-        assert len(below) == len(kept) + 4
+        assert len(below) == len(kept) + (7 if kept else 6)
         kept = below
     assert len(set(versions)) == 4
     assert [one["version"] for one in versions_of(tmp_path)] == versions
@@ -383,12 +386,13 @@ def test_the_index_lists_what_is_published_with_ages_credits_and_links(tmp_path:
         "published_at": "2026-01-01T09:00:00+09:00",
         "credits": ["出典：内閣府"],
         "licences": [{"name": "PDL1.0", "url": "https://example.jp/licence"}],
-        "formats": ["geojson", "geojson.gz", "geojson.zst"],
+        "formats": ["csv", "geojson", "geojson.gz", "geojson.zst"],
     }
-    assert set(links) == {"latest", "by_muni", "changes", "manifest"}
+    files = {*entry["formats"], "csv-metadata.json"}
+    assert set(links) == {"latest", "by_muni", "changes", "manifest", "version", *files}
     for link in links.values():
         path = link.removeprefix("https://example.jp/public/").replace("{code5}", "17204")
-        assert (tmp_path / path).is_file()
+        assert (tmp_path / path).exists()
 
 
 def test_the_index_of_a_source_that_never_answered_and_of_an_exercise(tmp_path: Path) -> None:

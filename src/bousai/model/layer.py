@@ -12,6 +12,7 @@ class Field(BaseModel):
 
     `volatile`: it changes by itself as time passes (an age), so it stands in the answer to a question and never in a
     published file, whose content would be new every minute.
+    `parts`: members of an object that stand in columns of their own where a format is a table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +25,12 @@ class Field(BaseModel):
     eei_item: str | None = None
     connid: str | None = None
     volatile: bool = False
+    parts: tuple[Field, ...] = ()
+
+    @property
+    def is_count(self) -> bool:
+        """True where the value is a count with its state: an object that has a unit."""
+        return self.type == "object" and self.unit is not None
 
 
 COMMON = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice, pairwise
 from typing import Any
@@ -109,7 +109,7 @@ def _local(at: datetime | None) -> str | None:
     return None if at is None else local(at)
 
 
-def head(
+def members(
     layer: ReleasedLayer,
     *,
     status: Status,
@@ -117,11 +117,10 @@ def head(
     known_at: datetime,
     published_at: datetime,
     freshness: Sequence[SourceFreshness],
-    muni_code: str | None = None,
-) -> bytes:
-    """The collection up to its first feature."""
+) -> dict[str, Any]:
+    """What a collection says of itself, before its features; every other format says the same."""
     title_ja, title_en = title(layer, status)
-    members = {
+    return {
         "type": "FeatureCollection",
         "title": title_ja,
         "title_en": title_en,
@@ -131,12 +130,15 @@ def head(
         "bousai:tier": layer.tier,
         "bousai:valid_at": local(valid_at),
         "bousai:known_at": local(known_at),
-        **({} if muni_code is None else {"bousai:muni_code": muni_code}),
         "bousai:freshness": [shown_state(source) for source in freshness],
         "bousai:credits": [source.credit for source in freshness],
         "bousai:licences": [{"name": source.licence, "url": source.licence_url} for source in freshness],
     }
-    return orjson.dumps(members)[:-1] + b',"features":[\n'
+
+
+def head(of: Mapping[str, Any], **more: Any) -> bytes:
+    """The collection up to its first feature: `members`, and what else it says under ``bousai:<name>``."""
+    return orjson.dumps({**of, **{f"bousai:{name}": value for name, value in more.items()}})[:-1] + b',"features":[\n'
 
 
 def collection(start: bytes, lines: Iterable[bytes]) -> bytes:
@@ -154,12 +156,14 @@ def layer_chunks(
 ) -> Iterator[bytes]:
     """One layer as a GeoJSON document, in pieces: a layer of hundreds of megabytes is never held as one text."""
     yield head(
-        features.layer,
-        status=features.status,
-        valid_at=valid_at,
-        known_at=known_at,
-        published_at=published_at,
-        freshness=freshness,
+        members(
+            features.layer,
+            status=features.status,
+            valid_at=valid_at,
+            known_at=known_at,
+            published_at=published_at,
+            freshness=freshness,
+        )
     )
     yield from batches(feature_lines(features))
     yield END

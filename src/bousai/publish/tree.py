@@ -13,13 +13,13 @@ import os
 import shutil
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b, sha256
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ import zstandard
 from isal import igzip
 
 from bousai.model import ReleasedLayer, SourceFreshness, Status
-from bousai.publish import geojson
+from bousai.publish import geojson, writers
 from bousai.publish.features import FeatureTable, local
 
 _KEPT_CHANGES = 500
+_KEPT_WHOLE, _KEPT_BYTES = 100, 1024**3
 _GZIP_LEVEL, _ZSTD_LEVEL = 2, 3
+_DELTA, _DESCRIPTION = "delta.json", "-metadata.json"
 _STEP = 4 * 1024 * 1024
 _WRITERS, _AT_ONCE = 32, 512  # threads that wait for the disk, files that wait to be renamed
 
@@ -56,9 +58,11 @@ def write_layer(
     known_at: datetime,
     published_at: datetime,
     freshness: Sequence[SourceFreshness],
+    formats: Iterable[str] = tuple(writers.WRITERS),
 ) -> Published:
     """Publish a layer below `root`, unless it stands there with just this content and these states of its sources.
 
+    `formats` are those beside GeoJSON, by their suffix.
     Raises ValueError where features of another status or tier than those of the tree would be published.
     """
     _guard(root, features, status)
@@ -75,29 +79,31 @@ def write_layer(
         whole = begun == before.get("version")
         if whole and before.get("content") == content:
             return Published(before["version"], False, len(features))
-        # A content that comes back is another version: what is below v/ never changes.
-        version = _digest(str(before.get("version")).encode(), [content.encode()])
-
-        def head(muni_code: str | None = None) -> bytes:
-            return geojson.head(
-                layer,
-                status=status,
-                valid_at=valid_at,
-                known_at=known_at,
-                published_at=published_at,
-                freshness=freshness,
-                muni_code=muni_code,
-            )
-
+        # A content that comes back is another version: what is below v/ never changes. One that a writer died over
+        # is finished by whoever has the same content.
+        version = _digest(str(_before_last(changes, before)).encode(), [content.encode()])
+        if whole or version != begun:
+            version = _digest(str(begun).encode(), [content.encode()])
+        members = geojson.members(
+            layer,
+            status=status,
+            valid_at=valid_at,
+            known_at=known_at,
+            published_at=published_at,
+            freshness=freshness,
+        )
         _clear(folder, folder / "by-muni", folder / "v", folder / "v" / str(begun))
         new = folder / "v" / version
-        _write_version(new, head(), lines)
-        # Before anything else moves: from here on a crash shows.
-        _write_changes(folder, changes, version, published_at, features.ids, lines)
-        for suffix in _SUFFIXES:
-            _link(new / f"{layer.id}.geojson{suffix}", folder / f"latest.geojson{suffix}")
+        if begun != version:
+            delta = _delta(folder, begun, features.ids, lines)
+            _write_version(new, features, members, lines, delta, formats)
+            # Before anything else moves: from here on a crash shows.
+            changes = _write_changes(folder, changes, new, published_at, delta)
+        stable = {name: f"latest{name.removeprefix(layer.id)}" for name in _files(new)}
+        for name, latest in stable.items():
+            _stand(new / name, folder / latest)
         cuts = before.get("by_muni", {}) if whole else dict.fromkeys(_codes(folder / "by-muni"), "")
-        by_muni = _write_by_muni(folder / "by-muni", features, lines, states, head, cuts)
+        by_muni = _write_by_muni(folder / "by-muni", features, lines, states, members, cuts)
         manifest = {
             "layer": layer.id,
             "status": status,
@@ -114,19 +120,21 @@ def write_layer(
             "bbox": _bbox(features),
             "withheld": features.withheld,
             "freshness": [_source(source) for source in freshness],
-            "files": {
-                path.relative_to(folder).as_posix(): {"sha256": _sha256_of(path), "size": path.stat().st_size}
-                for path in (folder / f"latest.geojson{suffix}" for suffix in _SUFFIXES)
-            },
+            "files": {latest: _weighed(folder / latest) for latest in stable.values()},
             "by_muni": by_muni,
         }
         if not (new / "manifest.json").exists():
             _write(new / "manifest.json", _dump(manifest))
         _link(new / "manifest.json", folder / "manifest.json")
+        _drop_others(folder, set(stable.values()))
+        _thin(folder / "v", [one["version"] for one in changes])
         return Published(version, True, len(features))
 
 
-_SUFFIXES = ("", ".gz", ".zst")
+def _before_last(changes: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> str | None:
+    """The version that the last one of changes.json followed."""
+    found: str | None = changes[-1].get("previous_version") if changes else before.get("version")
+    return found
 
 
 def _guard(root: Path, features: FeatureTable, status: Status) -> None:
@@ -147,20 +155,32 @@ def _digest(states: bytes, lines: Iterable[bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _write_version(folder: Path, start: bytes, lines: list[bytes]) -> None:
+def _write_version(
+    folder: Path,
+    features: FeatureTable,
+    members: Mapping[str, Any],
+    lines: list[bytes],
+    delta: _Delta,
+    formats: Iterable[str],
+) -> None:
     """The files of a version, made aside and put in place together; a version that stands already stays."""
     if folder.exists():
         return
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     aside.mkdir(parents=True)
-    plain = aside / f"{folder.parent.parent.name}.geojson"
+    plain = aside / f"{features.layer.id}.geojson"
     with plain.open("wb") as file:
-        file.write(start)
+        file.write(geojson.head(members))
         file.writelines(geojson.batches(lines))
         file.write(geojson.END)
         _sync(file)
     with ThreadPoolExecutor(2) as pool:
-        for done in (pool.submit(_gzip_file, plain), pool.submit(_zstd_file, plain)):
+        packed = [pool.submit(_gzip_file, plain), pool.submit(_zstd_file, plain)]
+        if delta.before is not None:
+            _write_delta(aside / _DELTA, folder.name, members, delta)
+        for path in writers.write(aside, features, members, formats):
+            _sync_file(path)
+        for done in packed:
             done.result()
     _sync_folder(aside)
     aside.rename(folder)
@@ -184,27 +204,59 @@ def _zstd_file(plain: Path) -> None:
         _sync(target)
 
 
+@dataclass(frozen=True, slots=True)
+class _Delta:
+    """What a version changes against the one `before` (None: there is none). `lines` are those of added and modified
+    features."""
+
+    before: str | None
+    add: list[str]
+    modify: list[str]
+    remove: list[str]
+    lines: list[bytes]
+
+
+def _delta(folder: Path, begun: str | None, ids: Sequence[str], lines: Sequence[bytes]) -> _Delta:
+    old = {} if begun is None else _lines_of(folder / "v" / begun / f"{folder.name}.geojson")
+    now = dict(zip(ids, lines, strict=True))
+    changed = [item_id for item_id, line in now.items() if old.get(item_id) != _short(line)]
+    return _Delta(
+        begun,
+        sorted(item_id for item_id in changed if item_id not in old),
+        sorted(item_id for item_id in changed if item_id in old),
+        sorted(old.keys() - now.keys()),
+        [now[item_id] for item_id in changed],
+    )
+
+
+def _write_delta(path: Path, version: str, members: Mapping[str, Any], delta: _Delta) -> None:
+    """A collection of what is added or modified, with the ids of what is gone: applied to the version before, it
+    gives this one."""
+    with path.open("wb") as file:
+        file.write(geojson.head(members, version=version, previous_version=delta.before, remove=delta.remove))
+        file.writelines(geojson.batches(delta.lines))
+        file.write(geojson.END)
+        _sync(file)
+
+
 def _write_changes(
-    folder: Path,
-    known: list[dict[str, Any]],
-    version: str,
-    published_at: datetime,
-    ids: Sequence[str],
-    lines: Sequence[bytes],
-) -> None:
-    """changes.json with one more version: what it adds, modifies and removes against the last one that is known."""
-    if known and known[-1]["version"] == version:
-        return
-    before = _lines_of(folder / "v" / known[-1]["version"] / f"{folder.name}.geojson") if known else {}
-    now = {item_id: _short(line) for item_id, line in zip(ids, lines, strict=True)}
+    folder: Path, known: list[dict[str, Any]], new: Path, published_at: datetime, delta: _Delta
+) -> list[dict[str, Any]]:
+    """changes.json with one more version: what it adds, modifies and removes against the one before it."""
     entry = {
-        "version": version,
+        "version": new.name,
+        "previous_version": delta.before,
         "published_at": local(published_at),
-        "add": sorted(now.keys() - before.keys()),
-        "modify": sorted(item_id for item_id in now.keys() & before.keys() if now[item_id] != before[item_id]),
-        "remove": sorted(before.keys() - now.keys()),
+        "add": delta.add,
+        "modify": delta.modify,
+        "remove": delta.remove,
+        "delta": {"file": f"v/{new.name}/{_DELTA}", **_weighed(new / _DELTA)} if delta.before is not None else None,
     }
-    _write(folder / "changes.json", _dump({"versions": [*known, entry][-_KEPT_CHANGES:]}))
+    versions = [*known, entry][-_KEPT_CHANGES:]
+    sizes = accumulate((one.get("delta") or {"size": 0})["size"] for one in reversed(versions))
+    versions = versions[-max(1, sum(size <= _KEPT_BYTES for size in sizes)) :]
+    _write(folder / "changes.json", _dump({"versions": versions}))
+    return versions
 
 
 def _lines_of(path: Path) -> dict[str, bytes]:
@@ -228,7 +280,7 @@ def _write_by_muni(
     features: FeatureTable,
     lines: list[bytes],
     states: bytes,
-    head: Callable[[str], bytes],
+    members: Mapping[str, Any],
     before: Mapping[str, str],
 ) -> dict[str, str]:
     """The cuts by municipality whose content is new; returns the digest of every cut.
@@ -244,7 +296,7 @@ def _write_by_muni(
     def files() -> Iterator[tuple[str, bytes]]:
         for code, digest in digests.items():
             if before.get(code) != digest:
-                body = geojson.collection(head(code), cuts.get(code, []))
+                body = geojson.collection(geojson.head(members, muni_code=code), cuts.get(code, []))
                 yield f"{code}.geojson", body
                 yield f"{code}.geojson.gz", igzip.compress(body, _GZIP_LEVEL, mtime=0)
 
@@ -256,6 +308,47 @@ def _write_by_muni(
 def _codes(folder: Path) -> list[str]:
     """The municipalities that have a cut, by its file."""
     return [path.name.removesuffix(".geojson") for path in folder.glob("*.geojson")]
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of a version that have a stable address too."""
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("manifest.json", _DELTA))
+
+
+def _stand(source: Path, path: Path) -> None:
+    """A file of a version under its stable name; the description of a table names the table, so that is another."""
+    if source.name.endswith(_DESCRIPTION):
+        _write(path, _dump({**_json(source), "url": path.name.removesuffix(_DESCRIPTION)}))
+    else:
+        _link(source, path)
+
+
+def _weighed(path: Path) -> dict[str, Any]:
+    return {"sha256": _sha256_of(path), "size": path.stat().st_size}
+
+
+def _drop_others(folder: Path, names: set[str]) -> None:
+    """Remove the stable addresses of files that are not made any more; no manifest names them."""
+    for path in folder.glob("latest.*"):
+        if path.name not in names:
+            path.unlink()
+
+
+def _thin(folder: Path, listed: Sequence[str]) -> None:
+    """Make room: of the versions before the newest two, the newest `_KEPT_WHOLE` stay whole as long as they take no
+    more than `_KEPT_BYTES` together. Of older ones the delta stays while changes.json lists them, and the manifest
+    always (they are a chain). What they showed can be made again with ``bousai layer --known-at``.
+    """
+    order = {version: n for n, version in enumerate(reversed(listed))}
+    total = 0
+    for path in sorted(folder.iterdir(), key=lambda one: order.get(one.name, len(order))):
+        age = order.get(path.name, len(order))
+        files = [one for one in path.iterdir() if one.name != "manifest.json"]
+        total += sum(one.stat().st_size for one in files)
+        if age >= 2 and (age >= _KEPT_WHOLE or total > _KEPT_BYTES):
+            for one in files:
+                if one.name != _DELTA or path.name not in order:
+                    one.unlink()
 
 
 def _bbox(features: FeatureTable) -> list[float] | None:
@@ -327,14 +420,20 @@ def _entry(
         "freshness": [{**_source(source), "age_min": _age_min(source, at)} for source in sources],
         "credits": [source.credit for source in sources],
         "licences": [{"name": source.licence, "url": source.licence_url} for source in sources],
-        "formats": ["geojson", "geojson.gz", "geojson.zst"],
+        "formats": [_suffix(name) for name in manifest["files"] if not name.endswith(_DESCRIPTION)],
         "links": {
             "latest": f"{address}/latest.geojson",
+            **{_suffix(name): f"{address}/{name}" for name in manifest["files"]},
+            "version": f"{address}/v/{manifest['version']}/",
             "by_muni": f"{address}/by-muni/{{code5}}.geojson",
             "changes": f"{address}/changes.json",
             "manifest": f"{address}/manifest.json",
         },
     }
+
+
+def _suffix(name: str) -> str:
+    return name.removeprefix("latest.")
 
 
 def _age_min(source: SourceFreshness, at: datetime) -> int | None:
@@ -429,6 +528,11 @@ def _link(source: Path, path: Path) -> None:
 def _sync(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
