@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from os.path import commonprefix
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,6 +27,7 @@ import numpy.typing as npt
 import orjson
 import shapely
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Postfix, Prefix
 
 from bousai.model import Sightings
 from bousai.vocab import place_address, place_name
@@ -426,8 +426,8 @@ def _telling(left: str, right: str) -> bool:
     >>> _telling("東湊", "西湊"), _telling("七尾", "七尾城北"), _telling("中島釶打", "釶打"), _telling("泉", "湊")
     (True, True, False, False)
     """
-    start = len(commonprefix((left, right)))
-    end = len(commonprefix((left[start:][::-1], right[start:][::-1])))
+    start = Prefix.similarity(left, right)
+    end = Postfix.similarity(left[start:], right[start:])
     for rest in (left[start : len(left) - end], right[start : len(right) - end]):
         if rest and (rest[-1] in _TELLING or "中央" in rest or (rest[0] in _TELLING and rest[1:] in _SIDES)):
             return True
@@ -563,6 +563,7 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     same |= own_id
     ask = ~same & ~opposed & ~kin & (name >= 0.95) & ((place >= 0.5) | lone)
     ask |= ~same & ~opposed & (name >= 0.65) & firm & ((address >= 0.95) | facility | (distance <= 30))
+    ask |= ~same & ~opposed & (name >= 0.4) & facility & head_equal & (columns.levels[a] > 0)
     # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
     abroad = _differ(columns.city, a, b) & ~facility
     ask = np.where(abroad, (name >= 0.95) & (distance <= 100) & ~vague & ~(address < 0.45) & ~opposed, ask)
@@ -605,16 +606,21 @@ def _close_calls(columns: _Columns, found: _Compared, same: _Ints) -> set[int]:
             other = int(found.left[n]) + int(found.right[n]) - own
             if (min(other, best_other), max(other, best_other)) in pairs:
                 continue
-            if _strength(found, best) - _strength(found, n) < _MARGIN:
+            if _strength(columns, found, best) - _strength(columns, found, n) < _MARGIN:
                 close.update((best, n))
     return close
 
 
-def _strength(found: _Compared, n: int) -> float:
-    """The score, and where scores are equal what has one facility number or address, and the nearer."""
+def _strength(columns: _Columns, found: _Compared, n: int) -> float:
+    """The score, and between equal scores what is written alike, has one facility number or address, and is
+    nearer.
+    """
+    one, two = int(found.left[n]), int(found.right[n])
     distance, address = float(found.distance[n]), float(found.address[n])
     strength = float(found.score[n]) + (0.05 if found.facility[n] else 0.0)
-    strength -= 0.0 if np.isnan(distance) else min(distance, 400.0) / 4000.0
+    strength += 0.05 if columns.parts[one] == columns.parts[two] else 0.0
+    far = 0.0 if np.isnan(distance) else min(distance, 400.0) / 4000.0
+    strength -= far / 4.0 if address >= 0.95 else far  # a point is wrong more often than a whole address
     return strength - (0.0 if np.isnan(address) else 0.1 * (1.0 - address))
 
 
@@ -632,7 +638,7 @@ def _joined(columns: _Columns, found: _Compared, same: _Ints) -> tuple[list[int]
         return n
 
     refused: set[int] = set()
-    strength = np.array([_strength(found, n) for n in same.tolist()])
+    strength = np.array([_strength(columns, found, n) for n in same.tolist()])
     for n in same[np.lexsort((same, -strength))].tolist():
         one, two = top(int(found.left[n])), top(int(found.right[n]))
         if one == two:
