@@ -108,11 +108,17 @@ def within(
         shapes = shapely.from_wkb(np.array([table.geometry[n] for n in keep], dtype=object))
         hit = shapely.intersects(shapes, shapely.box(*bbox))
         keep = [n for n, inside in zip(keep, hit.tolist(), strict=True) if inside]
-    if len(keep) == len(table):
+    return picked(table, keep)
+
+
+def picked(table: RevisionTable, keep: Sequence[int]) -> RevisionTable:
+    """The rows of these numbers, in this order."""
+    if list(keep) == list(range(len(table))):
         return table
     columns: dict[str, Any] = {
-        column.name: [getattr(table, column.name)[n] for n in keep]
+        column.name: [values[n] for n in keep]
         for column in fields(table)
         if column.name not in ("kind", "status", "valid_at", "known_at")
+        and len(values := getattr(table, column.name))
     }
     return replace(table, **columns)

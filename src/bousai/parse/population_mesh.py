@@ -16,8 +16,9 @@ Two forms, each as CSV or TXT in UTF-8 or CP932, bare or as the only table of a 
 A statement holds from the day of the census (1 October), which is also when it is said to be issued: it speaks of
 that day, whenever it was printed. Scope ``<source>/population_mesh/<level>/<80 km square>``: a newer census replaces
 the older one square by square. The file of one 80 km square (tblT001141H5339.txt) is all of it and complete; a square
-that it does not list has no inhabitant. A file by prefecture (tblT001141H17.txt) or a list of one's own is not: a
-square at its edge may go on in another.
+that it does not list has no inhabitant. A file by prefecture (tblT001141H17.txt) is not, as a square at its edge goes
+on in another, and of a list of one's own it is not known. ``covers`` says of which 80 km square or prefecture the
+file has every inhabitant.
 
 秘匿 (HTKSYORI): where few people live, the details of a square are added to those of another one. ``*`` in the square
 says so (HTKSYORI 2, HTKSAKI names the other), and the other one lists those that it took in (HTKSYORI 1, GASSAN). The
@@ -151,7 +152,13 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     _fitting(rows, levels, table, options)
     known = _known(rows, levels, issues)
     whole = options.primary is not None and len(known) == len(set(rows.code))
-    facts = {"surveyed_on": on.isoformat(), "table_id": table_id, "datum": table.datum if table else None}
+    covers = None if len(known) != len(set(rows.code)) else options.primary or options.pref
+    facts = {
+        "covers": covers,
+        "surveyed_on": on.isoformat(),
+        "table_id": table_id,
+        "datum": table.datum if table else None,
+    }
     said = _Statement(options, status, on, whole, facts)
     for scope, some in _by_square(rows, levels, known):
         yield _bulletin(rows, some, scope, said, issues)
