@@ -1,6 +1,4 @@
 """One picture on real files: the shelters of Nanao in 2024, against the city's own lists read by other means."""
-means.
-"""
 
 from __future__ import annotations
 
