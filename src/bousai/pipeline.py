@@ -826,6 +826,28 @@ def _sources(house: House, layer: Layer, states: Mapping[str, SourceFreshness]) 
     return [state for state in found if state.state != "paused" or state.last_content_at is not None]
 
 
+class _AsAsked(Mapping[str, RevisionTable]):
+    """What holds of each kind, read when it is asked for: a population mesh is large, and seldom wanted."""
+
+    def __init__(self, kinds: Sequence[str], read: Callable[[str], RevisionTable]) -> None:
+        self._kinds = kinds
+        self._read = read
+        self._found: dict[str, RevisionTable] = {}
+
+    def __getitem__(self, kind: str) -> RevisionTable:
+        if kind not in self._kinds:
+            raise KeyError(kind)
+        if kind not in self._found:
+            self._found[kind] = self._read(kind)
+        return self._found[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+
 def _items(
     house: House,
     layer: Layer,
@@ -840,10 +862,19 @@ def _items(
         return store.items(
             house.store, layer.kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni, bbox=bbox
         )
-    now = {
-        kind: store.items(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
+    made = {
+        # of a kind that is among its own inputs the store has what was found, and its layer is a view of it
+        kind: one
         for kind in layer.inputs
+        if (one := house.catalogue.layers.get(kind)) is not None and one.inputs and kind not in one.inputs
     }
+
+    def held(kind: str) -> RevisionTable:
+        if kind in made:
+            return _items(house, made[kind], status, valid_at, known_at, None, None)
+        return store.items(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
+
+    now = _AsAsked(layer.inputs, held)
     seen = {
         kind: store.sightings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
         for kind in layer.sightings
