@@ -560,17 +560,20 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
         | ((name >= 0.6) & facility & head_equal)
     )
     same &= ~opposed & ~unsure
-    same |= own_id
+    # A feed's own number of an entry holds across its kinds, unless it merely counts lines.
+    unnamed = (columns.literal[a] < 0) | (columns.literal[b] < 0)
+    same |= own_id & (unnamed | ((name >= 0.6) & ~opposed))
     ask = ~same & ~opposed & ~kin & (name >= 0.95) & ((place >= 0.5) | lone)
     ask |= ~same & ~opposed & (name >= 0.65) & firm & ((address >= 0.95) | facility | (distance <= 30))
     ask |= ~same & ~opposed & (name >= 0.4) & facility & head_equal & (columns.levels[a] > 0)
+    ask |= own_id & ~same
     # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
     abroad = _differ(columns.city, a, b) & ~facility
     ask = np.where(abroad, (name >= 0.95) & (distance <= 100) & ~vague & ~(address < 0.45) & ~opposed, ask)
     same &= ~abroad
     one_list = columns.list_[a] == columns.list_[b]
     school = (columns.levels[a] > 0) & (columns.levels[b] > 0) & ~former & ~nameless
-    one_facility = facility | (address >= 0.95) | ((distance <= 30) & ~vague)
+    one_facility = facility | (address >= 0.95) | ((distance <= 30) & ~vague & ~(address < 0.6))
     parted = columns.parts[a] != columns.parts[b]
     one_facility |= parted & ((distance <= 200) | (school & (distance <= 1000) & ~(address < 0.6)))
     one_facility |= school & np.isnan(address) & np.isnan(distance)
@@ -578,7 +581,7 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     same = np.where(one_list, one_facility & ~opposed & ~abroad, same)
     ask &= ~one_list
     score = np.clip(0.6 * name + 0.4 * place, 0.0, 1.0)
-    score = np.where(own_id, np.maximum(score, 0.99), score)
+    score = np.where(own_id & same, np.maximum(score, 0.99), score)
     return _Compared(a, b, name, address, distance, facility, own_id, alias, kana, same, ask, score)
 
 

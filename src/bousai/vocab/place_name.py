@@ -32,6 +32,7 @@ _OPERATOR = re.compile(
 )
 _FORMER = re.compile(r"^(?:旧|元)(?=.)")
 _FLOOR = r"地?下?\d+(?:階|F)(?:以上)?(?:[・、~]\d+(?:階|F))*|[A-Z]棟|\d号?棟"
+_STOREY = re.compile(r"(?<=\D)(?:地?下)?\d+(?:階|F)(?:以上)?$")
 _JOIN = r"[の・、横前裏側等及びと]|含む|部分|以外|敷地内|周辺|第?\d+"
 _SHORT = {"小": "小学校", "中": "中学校"}
 _LEVELS = (
@@ -228,6 +229,7 @@ def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
         found = words.heading.match(outer)
         levels = 1 if outer.endswith("小学校") else 2
     if found is None:
+        outer = _STOREY.sub("", outer) or outer
         stem, head, group, whole = outer, "", "", outer
         if lead:
             group = "介護" if lead != "こども園" else "こども園"
