@@ -16,7 +16,7 @@ JOIN scope s ON s.id = r.scope_id
 JOIN bulletin b ON b.id = r.stated_by
 JOIN bulletin o ON o.id = r.opened_by
 JOIN document d ON d.id = b.document_id
-WHERE s.kind = '{kind}' AND s.status = 'actual' AND r.retired_by IS NULL
+WHERE s.kind = '{kind}' AND s.status = 'actual' AND s.visibility = 'public' AND r.retired_by IS NULL
   AND r.valid_from <= (extract(epoch FROM now()) * 1000000)::bigint
   AND (r.valid_to IS NULL OR r.valid_to > (extract(epoch FROM now()) * 1000000)::bigint)
   AND (r.expires_at IS NULL OR r.expires_at > (extract(epoch FROM now()) * 1000000)::bigint);

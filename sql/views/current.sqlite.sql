@@ -15,7 +15,7 @@ JOIN scope s ON s.id = r.scope_id
 JOIN bulletin b ON b.id = r.stated_by
 JOIN bulletin o ON o.id = r.opened_by
 JOIN document d ON d.id = b.document_id
-WHERE s.kind = '{kind}' AND s.status = 'actual' AND r.retired_by IS NULL
+WHERE s.kind = '{kind}' AND s.status = 'actual' AND s.visibility = 'public' AND r.retired_by IS NULL
   AND r.valid_from <= CAST(strftime('%s', 'now') AS INTEGER) * 1000000
   AND (r.valid_to IS NULL OR r.valid_to > CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
   AND (r.expires_at IS NULL OR r.expires_at > CAST(strftime('%s', 'now') AS INTEGER) * 1000000);

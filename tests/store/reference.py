@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bousai.model import Bulletin
+from bousai.model import VISIBILITIES, Bulletin
 
 _RANK = {"issue": 0, "correct": 1, "withdraw": 2}
 
@@ -23,7 +23,8 @@ class Recorded:
 
 def _order(r: Recorded) -> tuple[Any, ...]:
     b = r.bulletin
-    return (b.issued_at, b.sent_at or b.issued_at, int(b.serial or 0), _RANK[b.msg_type], r.digest)
+    narrowness = VISIBILITIES.index(b.visibility)
+    return (b.issued_at, b.sent_at or b.issued_at, int(b.serial or 0), _RANK[b.msg_type], narrowness, r.digest)
 
 
 def state(said: Iterable[Recorded], valid_at: datetime, known_at: datetime) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_statements_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.M
         statements.add(statement(7))
         assert plain(list(statements)) == plain([*said, statement(7)])
         assert (len(statements), statements.items) == (8, 320)
-        assert statements.complete[("actual", "hazard_zone_flood", "訓練/3")] == 40
+        assert statements.complete[("actual", "hazard_zone_flood", "訓練/3", "public")] == 40
     assert not list(tmp_path.iterdir())
 
 

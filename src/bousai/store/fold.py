@@ -16,12 +16,19 @@ _MSG_RANK = {"issue": "0", "correct": "1", "withdraw": "2"}
 _SIGN = 1 << 62  # times before 1970 must sort before times after it
 
 
-def order_key(issued_at: int, sent_at: int | None, serial: str | None, msg_type: str, digest: bytes) -> str:
-    """The total order of bulletins of one scope, as text that sorts: (issued, sent, serial, type, hash)."""
+def order_key(
+    issued_at: int, sent_at: int | None, serial: str | None, msg_type: str, digest: bytes, narrowness: int = 0
+) -> str:
+    """The total order of bulletins of one scope, as text that sorts: (issued, sent, serial, type, narrowness, hash).
+
+    `narrowness` is 0 for a public bulletin, more for a narrower circle: of two that are issued together, the one that
+    fewer may see says more.
+    """
     number = (serial or "").strip()
     numbered = f"{int(number):010d}" if number.isascii() and number.isdigit() else f"{0:010d}{number}"
     sent = issued_at if sent_at is None else sent_at
-    return f"{issued_at + _SIGN:020d}.{sent + _SIGN:020d}.{numbered}.{_MSG_RANK[msg_type]}.{digest.hex()}"
+    rank = _MSG_RANK[msg_type] + (f"~{narrowness}" if narrowness else "")  # "~" sorts behind "."
+    return f"{issued_at + _SIGN:020d}.{sent + _SIGN:020d}.{numbered}.{rank}.{digest.hex()}"
 
 
 @dataclass(frozen=True, slots=True)

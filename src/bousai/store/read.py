@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bousai.model import Change, RevisionTable, Sightings, Status
+from bousai.model import Change, RevisionTable, Sightings, Status, Visibility, open_to
 from bousai.store import dialect, schema
 from bousai.store.encode import instant, moment
 from bousai.store.engine import Store
@@ -23,14 +23,43 @@ _SEEN = (
 )
 
 
-def _log_position(connection: Connection, known_at: datetime | None) -> tuple[int, int]:
-    """(bulletin id, recorded time) of the last bulletin recorded at or before `known_at` (None: now)."""
-    b = schema.bulletin
-    query = sa.select(b.c.id, b.c.recorded_at).order_by(b.c.id.desc()).limit(1)
+def _circle(visibility: Visibility) -> str:
+    """SQL predicate on scope `s` for the bound name :known: it is what this circle of readers sees of the scope. That
+    is the state of the narrowest circle that has one of its own by then and is open to it."""
+    circles = open_to(visibility)
+    told = []
+    for n, circle in enumerate(circles, start=1):
+        narrower = ", ".join(f"'{one}'" for one in circles[n:])
+        unless = (
+            " AND NOT EXISTS (SELECT 1 FROM scope n WHERE n.status = s.status AND n.kind = s.kind"
+            f" AND n.scope = s.scope AND n.visibility IN ({narrower}) AND n.since <= :known)"
+        )
+        told.append(f"s.visibility = '{circle}'" + (unless if narrower else ""))
+    return f"({' OR '.join(told)})"
+
+
+def _log_position(
+    connection: Connection, known_at: datetime | None, visibility: Visibility = "isut"
+) -> tuple[int, int]:
+    """(bulletin id, recorded time) of the last bulletin recorded at or before `known_at` (None: now).
+
+    The time is that of the last one that a circle may see; the id counts all of them, for one that replaces what was
+    public by mistake is not public itself.
+    """
+    b, s = schema.bulletin, schema.scope
+    query = (
+        sa.select(b.c.id, b.c.recorded_at, s.c.visibility)
+        .join_from(b, s, s.c.id == b.c.scope_id)
+        .order_by(b.c.id.desc())
+        .limit(1)
+    )
     if known_at is not None:
         query = query.where(b.c.recorded_at <= instant(known_at))
-    row = connection.execute(query).first()
-    return (0, 0) if row is None else (row.id, row.recorded_at)
+    last = connection.execute(query).first()
+    if last is None or last.visibility in open_to(visibility):
+        return (0, 0) if last is None else (last.id, last.recorded_at)
+    shown = connection.execute(query.where(s.c.visibility.in_(open_to(visibility)))).first()
+    return last.id, 0 if shown is None else shown.recorded_at
 
 
 def _box(bbox: tuple[float, float, float, float]) -> dict[str, float]:
@@ -54,19 +83,21 @@ def items(
     muni: str | Collection[str] | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
+    visibility: Visibility = "public",
 ) -> RevisionTable:
-    """Items of a kind as they were true at `valid_at` and known at `known_at` (None: all that is recorded).
+    """Items of a kind as they were true at `valid_at` and known at `known_at` (None: all that is recorded), as a
+    circle of readers may see them.
 
     `muni` is a 5-digit code or several, `bbox` is west, south, east, north in degrees. Ordered by item id.
     The result's `known_at` is the recording time of the last bulletin that it takes into account.
     """
-    where = [_SEEN, "s.kind = :kind", "s.status = :status"]
+    where = [_SEEN, "s.kind = :kind", "s.status = :status", _circle(visibility)]
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
     if muni is not None:
         where.append("r.muni_code IN :muni")
         bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
     with store.engine.connect() as connection:
-        bound["known"], recorded = _log_position(connection, known_at)
+        bound["known"], recorded = _log_position(connection, known_at, visibility)
         if bbox is not None:
             where.append(dialect.in_box(connection))
             bound |= _box(bbox)
@@ -81,6 +112,7 @@ def items(
 
 
 _PORTION = 32 * 1024**2
+_ROWS = 100
 _ITEM = 500  # bytes of an item without its geometry, roughly
 
 
@@ -95,19 +127,21 @@ def portions(
 ) -> Iterator[RevisionTable]:
     """The items in a box, and those without a geometry, some 32 MB at a time: a hazard map may be larger than memory.
 
-    As `items` otherwise; ordered by revision, and read while the portions before it are worked on.
+    As `items` otherwise, and what is public alone; ordered by revision, and read while the portions before it are
+    worked on.
     """
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at), **_box(bbox)}
     streaming = store.engine.connect().execution_options(stream_results=True, max_row_buffer=100)
     with streaming as connection:
-        bound["known"], recorded = _log_position(connection, known_at)
+        bound["known"], recorded = _log_position(connection, known_at, "public")
         # Two questions: as one, the embedded store would walk through the geometry of the whole kind.
         for place in (dialect.in_box(connection), "r.geom IS NULL"):
             query = f"{_columns(connection)} WHERE {place} AND s.kind = :kind AND s.status = :status AND {_SEEN}"
+            query += f" AND {_circle('public')}"
             result = connection.execute(sa.text(f"{query} ORDER BY r.id"), bound)
             some: list[Any] = []
             size = 0
-            while rows := result.fetchmany(100):
+            while rows := result.fetchmany(_ROWS):
                 some += rows
                 size += sum(_ITEM + len(row.geom or b"") for row in rows)
                 if size > _PORTION:
@@ -164,14 +198,16 @@ def sightings(
     muni: str | Collection[str] | None = None,
     uncoded_in: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
+    visibility: Visibility = "public",
 ) -> Sightings:
-    """Every item of a kind that was ever stated, as known at `known_at` (None: now), with its last content.
+    """Every item of a kind that was ever stated to a circle of readers, as known at `known_at` (None: now), with its
+    last content.
 
     What was withdrawn was never there. A statement about a time after `valid_at` counts too: what is asked is which
     things exist, not what held. With `muni` (5-digit codes) also `uncoded_in`, a box, takes those in it that state no
     municipality. Ordered by item id.
     """
-    where = ["s.kind = :kind", "s.status = :status", "r.opened_by <= :known", _NOT_RETIRED]
+    where = ["s.kind = :kind", "s.status = :status", "r.opened_by <= :known", _NOT_RETIRED, _circle(visibility)]
     bound: dict[str, Any] = {"kind": kind, "status": status}
     with store.engine.connect() as connection:
         if muni is not None:
@@ -181,7 +217,7 @@ def sightings(
                 wanted = f"({wanted} OR (r.muni_code IS NULL AND {dialect.in_box(connection)}))"
                 bound |= _box(uncoded_in)
             where.append(wanted)
-        bound["known"], recorded = _log_position(connection, known_at)
+        bound["known"], recorded = _log_position(connection, known_at, visibility)
         statement = sa.text(
             _SIGHTED.format(
                 geometry=dialect.geometry_column(connection),
@@ -229,9 +265,10 @@ def _bulletins(connection: Connection, ids: Iterable[int]) -> dict[int, dict[str
     return found
 
 
+_ALL = 2**62
 _HISTORY = (
-    "SELECT r.id, r.item_id, s.scope, s.status, r.muni_code, r.props, r.position, r.expires_at, r.valid_from,"
-    " r.valid_to, r.stated_by, r.opened_by, r.closed_by, r.retired_by"
+    "SELECT r.id, r.item_id, s.scope, s.status, s.visibility, r.muni_code, r.props, r.position, r.expires_at,"
+    " r.valid_from, r.valid_to, r.stated_by, r.opened_by, r.closed_by, r.retired_by"
     " FROM revision r JOIN scope s ON s.id = r.scope_id"
 )
 
@@ -243,6 +280,7 @@ def _first(*instants: int | None) -> datetime | None:
 
 
 def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str, Any]]:
+    bound["known"] = _ALL
     with store.engine.connect() as connection:
         rows = connection.execute(sa.text(f"{_HISTORY} WHERE {where} ORDER BY r.opened_by, r.id"), bound).fetchall()
         ids = {n for row in rows for n in (row.stated_by, row.opened_by, row.closed_by, row.retired_by) if n}
@@ -253,6 +291,7 @@ def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str
             "id": row.item_id,
             "scope": row.scope,
             "status": row.status,
+            "visibility": row.visibility,
             "muni_code": row.muni_code,
             "props": row.props,
             "valid_from": moment(row.valid_from),
@@ -282,20 +321,24 @@ def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str
     ]
 
 
-def history(store: Store, kind: str, item_id: str) -> list[dict[str, Any]]:
-    """Every revision of one thing, all statuses, in the order in which they were recorded, with provenance."""
-    return _revisions(store, "r.item_id = :item_id AND s.kind = :kind", {"item_id": item_id, "kind": kind})
+def history(store: Store, kind: str, item_id: str, visibility: Visibility = "public") -> list[dict[str, Any]]:
+    """Every revision of one thing that a circle of readers may see, all statuses, in the order in which they were
+    recorded, with provenance. `visibility` in it is the circle whose state the revision belongs to."""
+    where = f"r.item_id = :item_id AND s.kind = :kind AND {_circle(visibility)}"
+    return _revisions(store, where, {"item_id": item_id, "kind": kind})
 
 
-def trace(store: Store, revision: int) -> dict[str, Any] | None:
-    """One revision by its number, with its provenance; None where there is none."""
+def trace(store: Store, revision: int, visibility: Visibility = "public") -> dict[str, Any] | None:
+    """One revision by its number, with its provenance; None where there is none, or none for this circle."""
     found = _revisions(store, "r.id = :revision", {"revision": revision})
-    return found[0] if found else None
+    return found[0] if found and found[0]["visibility"] in open_to(visibility) else None
 
 
-def changes(store: Store, after: int = 0, upto: int | None = None) -> list[Change]:
-    """What was written after a position in the log, one line an item and bulletin, in order of recording."""
-    upto = 2**62 if upto is None else upto
+def changes(store: Store, after: int = 0, upto: int | None = None, visibility: Visibility = "public") -> list[Change]:
+    """What was written after a position in the log, one line an item and bulletin, in order of recording, as a circle
+    of readers may see it. The first statement of a scope that is for a narrower circle opens all of the scope to it.
+    """
+    upto = _ALL if upto is None else upto
     query = (
         "SELECT c.by_id, c.item_id, s.kind, s.status, s.scope, b.recorded_at, max(c.opens) AS opens,"
         " max(c.ends) AS ends FROM ("
@@ -305,12 +348,12 @@ def changes(store: Store, after: int = 0, upto: int | None = None) -> list[Chang
         "  WHERE closed_by IS NOT NULL AND closed_by > :after AND closed_by <= :upto AND closed_by > opened_by"
         " UNION ALL SELECT id, item_id, scope_id, retired_by, 0, 1 FROM revision"
         "  WHERE retired_by IS NOT NULL AND retired_by > :after AND retired_by <= :upto AND retired_by > opened_by"
-        ") c JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id"
+        f") c JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id WHERE {_circle(visibility)}"
         " GROUP BY c.by_id, c.item_id, s.kind, s.status, s.scope, b.recorded_at"
         " ORDER BY c.by_id, c.item_id, s.scope"
     )
     with store.engine.connect() as connection:
-        rows = connection.execute(sa.text(query), {"after": after, "upto": upto}).fetchall()
+        rows = connection.execute(sa.text(query), {"after": after, "upto": upto, "known": _ALL}).fetchall()
     return [
         Change(
             cursor=row.by_id,
@@ -341,8 +384,8 @@ class News:
 def news(
     store: Store, kinds: Collection[str], *, after: int, since: datetime | None, until: datetime, status: Status
 ) -> list[News]:
-    """Where there is something new of some kinds: recorded after a position in the log, or stated for a time after
-    `since` and up to `until`."""
+    """Where there is something new of some kinds for everybody: recorded after a position in the log, or stated for a
+    time after `since` and up to `until`."""
     bound: dict[str, Any] = {
         "kinds": sorted(kinds),
         "status": status,
@@ -352,7 +395,8 @@ def news(
     }
     scopes = (
         "SELECT DISTINCT s.id FROM bulletin b JOIN scope s ON s.id = b.scope_id WHERE s.status = :status"
-        " AND s.kind IN :kinds AND (b.id > :after OR (b.issued_at > :since AND b.issued_at <= :until))"
+        " AND s.visibility = 'public' AND s.kind IN :kinds"
+        " AND (b.id > :after OR (b.issued_at > :since AND b.issued_at <= :until))"
     )
     in_kinds = sa.bindparam("kinds", expanding=True, type_=sa.Text())
     found: list[News] = []
@@ -371,48 +415,58 @@ def news(
 def last_statement(
     store: Store, kind: str, bbox: tuple[float, float, float, float], *, until: datetime, status: Status
 ) -> tuple[datetime, int] | None:
-    """When the newest statement was made (up to `until`), and which was recorded last (its position in the log), of
-    the scopes that have had an item of a kind in a box; None where there is none."""
+    """When the newest public statement was made (up to `until`), and which was recorded last (its position in the
+    log), of the scopes that have had an item of a kind in a box; None where there is none."""
     with store.engine.connect() as connection:
         query = (
             "SELECT max(CASE WHEN b.issued_at <= :until THEN b.issued_at END), max(b.id) FROM bulletin b"
             " WHERE b.scope_id IN (SELECT DISTINCT s.id FROM scope s JOIN revision r ON r.scope_id = s.id"
-            f" WHERE s.kind = :kind AND s.status = :status AND {dialect.in_box(connection)})"
+            " WHERE s.kind = :kind AND s.status = :status AND s.visibility = 'public'"
+            f" AND {dialect.in_box(connection)})"
         )
         bound = {"kind": kind, "status": status, "until": instant(until), **_box(bbox)}
         newest, last = connection.execute(sa.text(query), bound).one()
     return None if newest is None else (moment(newest), int(last))
 
 
-def current_counts(store: Store, keys: Sequence[tuple[Status, str, str]]) -> dict[tuple[Status, str, str], int]:
-    """How many items each (status, kind, scope) holds open now; scopes that are unknown are left out."""
+def current_counts(
+    store: Store, keys: Sequence[tuple[Status, str, str, Visibility]]
+) -> dict[tuple[Status, str, str, Visibility], int]:
+    """How many items each (status, kind, scope) holds open now for a circle; scopes that are unknown to it are left
+    out."""
     s, r = schema.scope, schema.revision
     live = sa.and_(r.c.scope_id == s.c.id, r.c.closed_by.is_(None), r.c.retired_by.is_(None))
-    found: dict[tuple[Status, str, str], int] = {}
-    wanted = set(keys)
-    names = sorted({scope for _, _, scope in keys})
+    held: dict[tuple[Status, str, str, Visibility], int] = {}
+    names = sorted({scope for _, _, scope, _ in keys})
     with store.engine.connect() as connection:
         for start in range(0, len(names), 450):
             query = (
-                sa.select(s.c.status, s.c.kind, s.c.scope, sa.func.count(r.c.id))
+                sa.select(s.c.status, s.c.kind, s.c.scope, s.c.visibility, sa.func.count(r.c.id))
                 .join_from(s, r, live, isouter=True)
                 .where(s.c.scope.in_(names[start : start + 450]))
-                .group_by(s.c.status, s.c.kind, s.c.scope)
+                .group_by(s.c.status, s.c.kind, s.c.scope, s.c.visibility)
             )
-            for status, kind, scope, n in connection.execute(query):
-                if (status, kind, scope) in wanted:
-                    found[(status, kind, scope)] = n
+            for *key, n in connection.execute(query):
+                held[tuple(key)] = n
+    found = {}
+    for status, kind, scope, visibility in keys:
+        for circle in reversed(open_to(visibility)):  # the narrowest that has a state of its own
+            if (status, kind, scope, circle) in held:
+                found[(status, kind, scope, visibility)] = held[(status, kind, scope, circle)]
+                break
     return found
 
 
-def last_bulletin_at(store: Store, feed: str, status: Status = "actual") -> datetime | None:
-    """Issue time of the newest bulletin that came from a feed."""
+def last_bulletin_at(
+    store: Store, feed: str, status: Status = "actual", visibility: Visibility = "public"
+) -> datetime | None:
+    """Issue time of the newest bulletin that came from a feed and that a circle of readers may see."""
     b, d, s = schema.bulletin, schema.document, schema.scope
     query = (
         sa.select(sa.func.max(b.c.issued_at))
         .join_from(b, d, d.c.id == b.c.document_id)
         .join(s, s.c.id == b.c.scope_id)
-        .where(d.c.feed == feed, s.c.status == status)
+        .where(d.c.feed == feed, s.c.status == status, s.c.visibility.in_(open_to(visibility)))
     )
     with store.engine.connect() as connection:
         newest = connection.execute(query).scalar()
@@ -426,9 +480,12 @@ def borrowed_geometry(
     known_at: datetime | None,
     status: Status,
     muni_codes: Collection[str],
+    visibility: Visibility = "public",
 ) -> dict[str, bytes]:
     """Municipality code → WKB of the items of a kind that carry geometry, for layers that borrow it."""
-    table = items(store, kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni_codes)
+    table = items(
+        store, kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni_codes, visibility=visibility
+    )
     return {
         code: wkb
         for code, wkb in zip(table.muni_code, table.geometry, strict=True)
@@ -436,27 +493,29 @@ def borrowed_geometry(
     }
 
 
-def log_position(store: Store) -> tuple[int, datetime | None]:
-    """(cursor, recording time) of the newest bulletin; (0, None) in an empty store."""
+def log_position(store: Store, visibility: Visibility = "public") -> tuple[int, datetime | None]:
+    """(cursor, recording time) of the newest bulletin; (0, None) in an empty store. The cursor counts all bulletins,
+    the time is that of the newest that a circle of readers may see."""
     with store.engine.connect() as connection:
-        cursor, recorded = _log_position(connection, None)
-    return cursor, None if cursor == 0 else moment(recorded)
+        cursor, recorded = _log_position(connection, None, visibility)
+    return cursor, None if recorded == 0 else moment(recorded)
 
 
 def newest(store: Store, kinds: Collection[str], status: Status) -> int:
-    """The position in the log of the last bulletin of some kinds; 0 where there is none."""
+    """The position in the log of the last public bulletin of some kinds; 0 where there is none."""
     b, s = schema.bulletin, schema.scope
     query = (
         sa.select(sa.func.coalesce(sa.func.max(b.c.id), 0))
         .join_from(s, b, b.c.scope_id == s.c.id)
-        .where(s.c.kind.in_(sorted(kinds)), s.c.status == status)
+        .where(s.c.kind.in_(sorted(kinds)), s.c.status == status, s.c.visibility == "public")
     )
     with store.engine.connect() as connection:
         return int(connection.execute(query).scalar_one())
 
 
-def has_status(store: Store, status: Status) -> bool:
-    """True once anything was recorded with this status."""
+def has_status(store: Store, status: Status, visibility: Visibility = "isut") -> bool:
+    """True once anything was recorded with this status that a circle of readers may see (default: all of them)."""
     s = schema.scope
+    wanted = sa.select(s.c.id).where(s.c.status == status, s.c.visibility.in_(open_to(visibility))).limit(1)
     with store.engine.connect() as connection:
-        return connection.execute(sa.select(s.c.id).where(s.c.status == status).limit(1)).first() is not None
+        return connection.execute(wanted).first() is not None

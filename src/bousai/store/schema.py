@@ -10,6 +10,11 @@ A `revision` is one content of one item: when it was true, and since when we kno
 K is a bulletin id: ids grow in the order in which bulletins are recorded, so they are known time.
 `valid_to`/`closed_by` and `retired_by` are written once and never changed; nothing is ever deleted. What a
 source states as ended (解除) is kept as a row that is retired at birth: said, but never true.
+
+A `scope` row is what one circle of readers sees of a scope. There is one for the public, and one more for a narrower
+circle (responders, isut) from the first bulletin that is for that circle alone; a bulletin has the row of its own
+visibility, and its revisions are also written into the rows of narrower circles where there are any. So what the
+public sees is made of public bulletins and of nothing else.
 """
 
 from __future__ import annotations
@@ -73,7 +78,9 @@ scope = Table(
     Column("scope", Text, nullable=False),
     Column("head", Text, comment="order key of the newest bulletin"),
     Column("state_by", Big, comment="the bulletin whose members are just what is open now, if there is one"),
-    sa.UniqueConstraint("status", "kind", "scope", name="scope_once"),
+    Column("visibility", Text, nullable=False, comment="the circle whose state this is"),
+    Column("since", Big, nullable=False, comment="the first bulletin of this visibility"),
+    sa.UniqueConstraint("status", "kind", "scope", "visibility", name="scope_once"),
 )
 
 bulletin = Table(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from bousai.model import Bulletin, Status
+from bousai.model import Bulletin, Status, Visibility
 
 _IN_MEMORY = 64 * 1024**2
 _ITEM = 500  # bytes of an item without its geometry, roughly
@@ -24,7 +24,7 @@ class Statements:
     def __init__(self, folder: Path | None = None) -> None:
         self.items = 0
         self.withdrawals = 0
-        self.complete: dict[tuple[Status, str, str], int] = {}
+        self.complete: dict[tuple[Status, str, str, Visibility], int] = {}
         self._folder = folder
         self._held: list[Bulletin] = []
         self._size = 0
@@ -52,7 +52,7 @@ class Statements:
         self.items += len(bulletin.items)
         self.withdrawals += bulletin.msg_type == "withdraw"
         if bulletin.complete:
-            self.complete[(bulletin.status, bulletin.kind, bulletin.scope)] = len(bulletin.items)
+            self.complete[(bulletin.status, bulletin.kind, bulletin.scope, bulletin.visibility)] = len(bulletin.items)
         self._held.append(bulletin)
         self._size += _ITEM * len(bulletin.items) + sum(map(len, filter(None, bulletin.items.geometry)))
         if self._size > _IN_MEMORY:

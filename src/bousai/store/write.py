@@ -19,7 +19,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bousai.model import Bulletin, Changes, Issue, Provenance
+from bousai.model import VISIBILITIES, Bulletin, Changes, Issue, Provenance, Visibility, open_to
 from bousai.store import dialect, fold, ledger, schema
 from bousai.store.encode import (
     DIGEST,
@@ -51,13 +51,19 @@ class _Statement:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Scope:
-    """A scope as found: `head` is the order key of its newest bulletin."""
+    """What one circle sees of a scope: `head` is the order key of the newest bulletin that is open to it."""
 
     id: int
     head: str | None
     state_by: int | None
+
+
+_Key = tuple[str, str, str]
+"""Status, kind, scope."""
+_Circles = dict[Visibility, _Scope]
+"""Whom a scope has a state of its own for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class _Plan:
     connection: Connection
     next_revision: int
     revisions: list[dialect.RevisionRows] = field(default_factory=list)
-    copies: list[tuple[int, fold.Run, int]] = field(default_factory=list)
+    copies: list[tuple[int, int, fold.Run, int]] = field(default_factory=list)
     closed: list[dict[str, int]] = field(default_factory=list)
     retired: list[dict[str, int]] = field(default_factory=list)
     bulletins: list[tuple[Any, ...]] = field(default_factory=list)
@@ -89,9 +95,9 @@ class _Plan:
         self.revisions.append(dialect.RevisionRows(ids, scope_id, s.content, entries, s.issued_at, by, born_dead))
         return ids
 
-    def copy(self, run: fold.Run, by: int) -> None:
+    def copy(self, scope_id: int, run: fold.Run, by: int) -> None:
         """A row with the content of an existing row for another span of time."""
-        self.copies.append((self.next_revision, run, by))
+        self.copies.append((self.next_revision, scope_id, run, by))
         self.next_revision += 1
 
     def close(self, revisions: Iterable[int], at: int, by: int) -> None:
@@ -104,8 +110,9 @@ class _Plan:
         """Write what was gathered, and forget it."""
         for rows in self.revisions:
             dialect.insert_revisions(self.connection, rows)
-        for new_id, run, by in self.copies:
-            dialect.copy_revision(self.connection, run.row, new_id, run.valid_from, run.valid_to, run.stated_by, by)
+        for new_id, scope_id, run, by in self.copies:
+            span = (run.valid_from, run.valid_to, run.stated_by, by)
+            dialect.copy_revision(self.connection, run.row, new_id, scope_id, *span)
         dialect.bulk_insert(self.connection, schema.bulletin, self.bulletins)
         t = schema.revision
         where = sa.update(t).where(t.c.id == sa.bindparam("b_id"))
@@ -136,7 +143,8 @@ def _statement(bulletin: Bulletin) -> _Statement:
     offset = bulletin.issued_at.utcoffset()
     assert offset is not None
     digest = bulletin_digest(bulletin, content)
-    key = fold.order_key(issued_at, sent_at, bulletin.serial, bulletin.msg_type, digest)
+    narrowness = VISIBILITIES.index(bulletin.visibility)
+    key = fold.order_key(issued_at, sent_at, bulletin.serial, bulletin.msg_type, digest, narrowness)
     minutes = int(offset.total_seconds() // 60)
     return _Statement(bulletin, content, join_ids(content.item_id), issued_at, sent_at, minutes, key)
 
@@ -183,6 +191,7 @@ def apply(
         written = _Written(0 if last is None else last.id)
         for some in chain([first], portions):
             _write(plan, some, document_id, provenance, now, readings, written)
+        _replace_elsewhere(plan, readings, written)
         outcome = "stored" if written.fresh else "unchanged"
         ledger.write_outcome(connection, document_id, outcome, now, item_count=written.items)
         ledger.write_issues(connection, provenance.document.feed, document_id, issues, now)
@@ -191,10 +200,11 @@ def apply(
 
 @dataclass(slots=True)
 class _Written:
-    """What one document has written so far: the last bulletin's id, its scopes, its changes."""
+    """What one document has written so far: the last bulletin's id; what it has spoken of, by visibility, with the
+    bulletin's id where that is new; its changes."""
 
     bulletin_id: int
-    keys: set[tuple[str, str, str]] = field(default_factory=set)
+    spoken: dict[_Key, dict[Visibility, int | None]] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     items: int = 0
     fresh: bool = False
@@ -226,37 +236,89 @@ def _write(
     document_id: int,
     provenance: Provenance,
     now: int,
-    readings: dict[tuple[int, int, int | None], list[int]],
+    readings: Sequence[_Reading],
     written: _Written,
 ) -> None:
     connection = plan.connection
-    keys = [(s.bulletin.status, s.bulletin.kind, s.bulletin.scope) for s in statements]
-    if len(written.keys.union(keys)) != len(written.keys) + len(keys):
-        raise ValueError("one document spoke twice of one scope")
-    written.keys.update(keys)
-    scopes = _ensure_scopes(connection, keys)
-    said = _already_said(connection, [(scopes[key].id, s.key) for key, s in zip(keys, statements, strict=True)])
+    keys: list[_Key] = [(s.bulletin.status, s.bulletin.kind, s.bulletin.scope) for s in statements]
     for key, s in zip(keys, statements, strict=True):
-        scope = scopes[key]
+        spoken = written.spoken.setdefault(key, {})
+        if s.bulletin.visibility in spoken:
+            raise ValueError("one document spoke twice of one scope")
+        spoken[s.bulletin.visibility] = None
+    scopes = _ensure_scopes(connection, keys, [s.bulletin.visibility for s in statements], written.bulletin_id + 1)
+    own = [scopes[key][s.bulletin.visibility] for key, s in zip(keys, statements, strict=True)]
+    said = _already_said(connection, [(scope.id, s.key) for scope, s in zip(own, statements, strict=True)])
+    earlier: dict[tuple[int, int, int | None], list[int]] = {}
+    for one in readings:
+        earlier.setdefault((one.scope_id, one.issued_at, one.sent_at), []).append(one.id)
+    for key, scope, s in zip(keys, own, statements, strict=True):
         written.items += len(s.content)
         if (scope.id, s.key) in said:
             written.changes += Changes(unchanged=len(s.content))
             continue
         written.fresh = True
         written.bulletin_id += 1
-        replaced = readings.get((scope.id, s.issued_at, s.sent_at), [])
-        newest = scope.head is None or s.key > scope.head
-        if newest and not replaced and s.bulletin.msg_type != "withdraw":
-            rows, changes = _append(plan, scope, written.bulletin_id, s)
-            state_by = written.bulletin_id if s.bulletin.complete and s.content.ended is None else None
-        else:
-            rows, changes = _refold(plan, scope.id, written.bulletin_id, s, replaced)
-            state_by = None
+        circles, visibility = scopes[key], s.bulletin.visibility
+        written.spoken[key][visibility] = written.bulletin_id
+        if len(circles) > 1:
+            plan.flush()  # what this document has said of the scope to another circle must be there to be folded
+        replaced = earlier.get((scope.id, s.issued_at, s.sent_at), [])
+        rows, changes = _take(plan, circles, visibility, written.bulletin_id, s, replaced, None)
         written.changes += changes
+        for narrower in VISIBILITIES[VISIBILITIES.index(visibility) + 1 :]:
+            if narrower in circles:
+                _take(plan, circles, narrower, written.bulletin_id, s, replaced, rows)
         plan.bulletins.append(_row(written.bulletin_id, scope.id, document_id, s, provenance, now, rows))
-        head = s.key if newest else scope.head
-        plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
     plan.flush()
+
+
+def _take(
+    plan: _Plan,
+    circles: _Circles,
+    circle: Visibility,
+    bulletin_id: int,
+    s: _Statement,
+    replaced: Sequence[int],
+    kept: Ids | None,
+) -> tuple[Ids, Changes]:
+    """What a statement makes of the state that one circle sees. `kept`: the rows that hold its content already, where
+    the circle is not the one that it is for."""
+    scope = circles[circle]
+    heads = [circles[one].head for one in open_to(circle) if one in circles]
+    head = max([s.key, *(one for one in heads if one is not None)])
+    founded = scope.head is None and any(heads)  # wider circles have heard of it before: their state comes first
+    if head == s.key and not founded and not replaced and s.bulletin.msg_type != "withdraw":
+        rows, changes = _append(plan, scope, bulletin_id, s)
+        whole = kept is None and s.bulletin.complete and s.content.ended is None
+        state_by = bulletin_id if whole else None
+    else:
+        sources = [circles[one].id for one in open_to(circle) if one in circles]
+        rows, changes = _refold(plan, scope.id, sources, bulletin_id, s, replaced, kept)
+        state_by = None
+    scope.head, scope.state_by = head, state_by
+    plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
+    return rows, changes
+
+
+def _replace_elsewhere(plan: _Plan, readings: Sequence[_Reading], written: _Written) -> None:
+    """What an earlier reading of this document told one circle, and this one tells another: it is taken back there.
+
+    So a statement that a parser let everybody see, and should not have, leaves what the public sees when the document
+    is read again."""
+    for one in readings:
+        spoken = written.spoken.get(one.key, {})
+        by = max((new for new in spoken.values() if new is not None), default=None)
+        if by is None or one.visibility in spoken:
+            continue
+        circles = _circles(plan.connection, [one.key])[one.key]
+        for circle in VISIBILITIES[VISIBILITIES.index(one.visibility) :]:
+            if circle in circles:
+                sources = [circles[wider].id for wider in open_to(circle) if wider in circles]
+                _, changes = _refold(plan, circles[circle].id, sources, by, None, [one.id], None)
+                plan.scopes.append({"b_id": circles[circle].id, "b_head": circles[circle].head, "b_state": None})
+                written.changes += changes if circle == one.visibility else Changes()
+        plan.flush()
 
 
 def _row(
@@ -291,19 +353,35 @@ def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
         yield values[start : start + _IN_CHUNK]
 
 
-def _ensure_scopes(
-    connection: Connection, keys: Sequence[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], _Scope]:
+def _circles(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, _Circles]:
     t = schema.scope
-    found: dict[tuple[str, str, str], _Scope] = {}
-    for chunk in _chunks([scope for _, _, scope in keys]):
+    wanted = dict.fromkeys(keys)
+    found: dict[_Key, _Circles] = {}
+    for chunk in _chunks(list(dict.fromkeys(scope for _, _, scope in wanted))):
         for row in connection.execute(sa.select(t).where(t.c.scope.in_(chunk))):
-            found[(row.status, row.kind, row.scope)] = _Scope(row.id, row.head, row.state_by)
-    missing = [key for key in keys if key not in found]
+            if (row.status, row.kind, row.scope) in wanted:
+                circles = found.setdefault((row.status, row.kind, row.scope), {})
+                circles[row.visibility] = _Scope(row.id, row.head, row.state_by)
+    return found
+
+
+def _ensure_scopes(
+    connection: Connection, keys: Sequence[_Key], visibilities: Sequence[Visibility], since: int
+) -> dict[_Key, _Circles]:
+    """The circles of each scope, that of each statement made where it is missing."""
+    t = schema.scope
+    found = _circles(connection, keys)
+    missing = [
+        (*key, visibility)
+        for key, visibility in zip(keys, visibilities, strict=True)
+        if visibility not in found.get(key, {})
+    ]
     if missing:
         first = ledger.next_id(connection, t)
-        dialect.bulk_insert(connection, t, [(first + n, *key, None, None) for n, key in enumerate(missing)])
-        found |= {key: _Scope(first + n, None, None) for n, key in enumerate(missing)}
+        rows = [(first + n, *key, None, None, visibility, since) for n, (*key, visibility) in enumerate(missing)]
+        dialect.bulk_insert(connection, t, rows)
+        for n, (status, kind, scope, visibility) in enumerate(missing):
+            found.setdefault((status, kind, scope), {})[visibility] = _Scope(first + n, None, None)
     return found
 
 
@@ -318,16 +396,29 @@ def _already_said(connection: Connection, wanted: Sequence[tuple[int, str]]) -> 
     return found
 
 
-def _earlier_readings(connection: Connection, document_id: int) -> dict[tuple[int, int, int | None], list[int]]:
-    """Bulletins that an earlier parser read from this same document: a new reading replaces them."""
-    t = schema.bulletin
-    query = sa.select(t.c.id, t.c.scope_id, t.c.issued_at, t.c.sent_at).where(
-        t.c.document_id == document_id, t.c.replaced_by.is_(None)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A bulletin that an earlier parser read from this same document: a new reading replaces it."""
+
+    id: int
+    scope_id: int
+    issued_at: int
+    sent_at: int | None
+    key: _Key
+    visibility: Visibility
+
+
+def _earlier_readings(connection: Connection, document_id: int) -> list[_Reading]:
+    t, s = schema.bulletin, schema.scope
+    query = (
+        sa.select(t.c.id, t.c.scope_id, t.c.issued_at, t.c.sent_at, s.c.status, s.c.kind, s.c.scope, s.c.visibility)
+        .join_from(t, s, s.c.id == t.c.scope_id)
+        .where(t.c.document_id == document_id, t.c.replaced_by.is_(None))
     )
-    found: dict[tuple[int, int, int | None], list[int]] = {}
-    for row in connection.execute(query):
-        found.setdefault((row.scope_id, row.issued_at, row.sent_at), []).append(row.id)
-    return found
+    return [
+        _Reading(row.id, row.scope_id, row.issued_at, row.sent_at, (row.status, row.kind, row.scope), row.visibility)
+        for row in connection.execute(query)
+    ]
 
 
 def _open_items(connection: Connection, scope: _Scope, at: int) -> _Open:
@@ -401,14 +492,23 @@ def _append(plan: _Plan, scope: _Scope, bulletin_id: int, s: _Statement) -> tupl
 
 
 def _refold(
-    plan: _Plan, scope_id: int, bulletin_id: int, s: _Statement, replaced: Sequence[int]
+    plan: _Plan,
+    scope_id: int,
+    sources: Sequence[int],
+    bulletin_id: int,
+    s: _Statement | None,
+    replaced: Sequence[int],
+    kept: Ids | None,
 ) -> tuple[Ids, Changes]:
-    """The whole scope again, with this bulletin and without what it replaces; only differences are written."""
+    """The whole scope again, with this bulletin and without what it replaces; only differences are written.
+
+    `scope_id` is the state of one circle, `sources` those whose bulletins it is made of: its own and the wider ones.
+    """
     b, r = schema.bulletin, schema.revision
     connection = plan.connection
     if replaced:
         connection.execute(sa.update(b).where(b.c.id.in_(replaced)).values(replaced_by=bulletin_id))
-    recorded = connection.execute(sa.select(b).where(b.c.scope_id == scope_id, b.c.replaced_by.is_(None))).all()
+    recorded = connection.execute(sa.select(b).where(b.c.scope_id.in_(sources), b.c.replaced_by.is_(None))).all()
     said = []
     holder: dict[tuple[str, bytes], int] = {}
     for row in recorded:
@@ -419,19 +519,9 @@ def _refold(
             holder[(item_id, digest)] = revision
             items.append((item_id, digest, revision, bool(members.ended is not None and members.ended[n])))
         said.append(_said(row.id, row.order_key, row.issued_at, row, items))
-    content = s.content
-    unknown = [n for n in range(len(content)) if (content.item_id[n], content.digest(n)) not in holder]
-    # Their rows keep the content; the spans of time follow from the fold and refer to it.
-    new_rows = (
-        plan.add(scope_id, s, unknown, bulletin_id, born_dead=True) if unknown else np.array([], dtype=np.int64)
-    )
-    for n, revision in zip(unknown, new_rows.tolist(), strict=True):
-        holder[(content.item_id[n], content.digest(n))] = revision
-    own = [
-        (item_id, content.digest(n), holder[(item_id, content.digest(n))], bool(content.ended and content.ended[n]))
-        for n, item_id in enumerate(content.item_id)
-    ]
-    said.append(_said(bulletin_id, s.key, s.issued_at, s.bulletin, own))
+    own = [] if s is None else _own(plan, scope_id, bulletin_id, s, holder, kept)
+    if s is not None:
+        said.append(_said(bulletin_id, s.key, s.issued_at, s.bulletin, own))
     rows = connection.execute(
         sa.select(r.c.id, r.c.item_id, r.c.hash, r.c.valid_from, r.c.valid_to, r.c.stated_by).where(
             r.c.scope_id == scope_id, r.c.retired_by.is_(None)
@@ -452,7 +542,7 @@ def _refold(
                 plan.close([existing.id], run.valid_to, bulletin_id)
                 touched.add(run.item_id)
             continue
-        plan.copy(run, bulletin_id)
+        plan.copy(scope_id, run, bulletin_id)
         touched.add(run.item_id)
     plan.retire((row.id for row in written.values()), bulletin_id)
     touched |= {row.item_id for row in written.values()}
@@ -460,9 +550,37 @@ def _refold(
         opened=len(after - before),
         changed=len(touched - (after ^ before)),
         closed=len(before - after),
-        unchanged=len(set(content.item_id) - touched),
+        unchanged=len({item_id for item_id, _, _, _ in own} - touched),
     )
     return np.array([revision for _, _, revision, _ in own], dtype=np.int64), changes
+
+
+def _own(
+    plan: _Plan,
+    scope_id: int,
+    bulletin_id: int,
+    s: _Statement,
+    holder: dict[tuple[str, bytes], int],
+    kept: Ids | None,
+) -> list[tuple[str, bytes, int, bool]]:
+    """The items of a new statement as the fold needs them; what no row holds yet gets one that keeps the content."""
+    content = s.content
+    if kept is not None:
+        holder |= {
+            (item_id, content.digest(n)): row
+            for n, (item_id, row) in enumerate(zip(content.item_id, kept.tolist(), strict=True))
+        }
+    unknown = [n for n in range(len(content)) if (content.item_id[n], content.digest(n)) not in holder]
+    # Their rows keep the content; the spans of time follow from the fold and refer to it.
+    new_rows = (
+        plan.add(scope_id, s, unknown, bulletin_id, born_dead=True) if unknown else np.array([], dtype=np.int64)
+    )
+    for n, revision in zip(unknown, new_rows.tolist(), strict=True):
+        holder[(content.item_id[n], content.digest(n))] = revision
+    return [
+        (item_id, content.digest(n), holder[(item_id, content.digest(n))], bool(content.ended and content.ended[n]))
+        for n, item_id in enumerate(content.item_id)
+    ]
 
 
 def _said(
