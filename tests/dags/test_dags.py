@@ -52,7 +52,7 @@ def elsewhere() -> dict[str, Any]:
 
 def test_every_feed_has_its_dag(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {"outputs"}
+    assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {"outputs", "exposure"}
 
 
 @pytest.mark.parametrize("feed", FEEDS.values(), ids=lambda feed: feed.id)
@@ -81,6 +81,19 @@ def test_outputs_wait_for_any_feed_and_are_swept(bag: DagBag) -> None:
     assert dag.max_active_runs > 1
     assert dag.task_dict["publish"].max_active_tis_per_dag == 1
     assert dag.catchup is False
+
+
+def test_exposure_waits_for_places_and_maps_and_is_swept(bag: DagBag) -> None:
+    dag = bag.dags["exposure"]
+    uris = {asset.uri for asset in dag.timetable.asset_condition.objects}
+    assert {f"bousai://feed/{feed_id}" for feed_id in ("ksj_flood", "gsi_shelter", "ksj_municipality")} < uris
+    assert "bousai://feed/jma_quake" not in uris
+    assert dag.timetable.timetable.expression == "*/10 * * * *"
+    assert dag.max_active_runs > 1
+    assert dag.catchup is False
+    assert dag.task_dict["prefectures"].downstream_task_ids == {"expose"}
+    assert dag.task_dict["expose"].is_mapped
+    assert dag.task_dict["expose"].max_active_tis_per_dag == 2
 
 
 def test_two_parses_are_equal(bag: DagBag, elsewhere: dict[str, Any]) -> None:

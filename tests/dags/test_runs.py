@@ -133,3 +133,34 @@ def test_a_fault_of_the_register_stops_no_warning(bag: DagBag, monkeypatch: pyte
     states = {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
     assert states == {"register": "failed", "publish": "success", "done": "upstream_failed"}
     assert (dag_run.state, asked) == ("failed", [False])
+
+
+def test_exposure_is_worked_out_by_prefecture_and_named(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def expose(pref: str) -> dict[str, int]:
+        done.append(pref)
+        if done.count(pref) == 1 and pref == "17":
+            raise OSError("disk")  # what may pass by itself is tried again
+        return {"places": len(pref)}
+
+    monkeypatch.setattr(pipeline, "prefectures_to_expose", lambda: ["13", "17"])
+    monkeypatch.setattr(pipeline, "expose", expose)
+    dag = bag.dags["exposure"]
+    monkeypatch.setitem(dag.task_dict["expose"].partial_kwargs, "retry_delay", timedelta(0))
+    dag_run = dag.test()
+    assert dag_run.state == "success"
+    assert sorted(done) == ["13", "17", "17"]
+    tasks = [ti for ti in dag_run.get_task_instances() if ti.task_id == "expose"]
+    assert sorted(ti.rendered_map_index for ti in tasks) == ["13 東京都", "17 石川県"]
+
+
+def test_where_nothing_has_changed_nothing_is_worked_out(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "prefectures_to_expose", list)
+    monkeypatch.setattr(pipeline, "expose", raising(KeyError("never asked")))
+    dag_run = bag.dags["exposure"].test()
+    assert dag_run.state == "success"
+    assert {ti.task_id: ti.state for ti in dag_run.get_task_instances()} == {
+        "prefectures": "success",
+        "expose": "skipped",
+    }
