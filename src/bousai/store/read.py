@@ -416,7 +416,7 @@ def last_statement(
     store: Store, kind: str, bbox: tuple[float, float, float, float], *, until: datetime, status: Status
 ) -> tuple[datetime, int] | None:
     """When the newest public statement was made (up to `until`), and which was recorded last (its position in the
-    log), of the scopes that have had an item of a kind in a box; None where there is none."""
+    log), of the public scopes that have had an item of a kind in a box; None where there is none."""
     with store.engine.connect() as connection:
         query = (
             "SELECT max(CASE WHEN b.issued_at <= :until THEN b.issued_at END), max(b.id) FROM bulletin b"
