@@ -26,6 +26,7 @@ which two villages list.
 from __future__ import annotations
 
 import csv
+import doctest
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import combinations
@@ -178,10 +179,8 @@ def test_a_ward_is_its_city() -> None:
 
 
 def test_a_closed_school_and_the_one_that_bears_its_name_are_one_place_only_on_one_ground() -> None:
-    here, there = (
-        {"address": "七尾市山王町1", "at": (136.97, 37.04)},
-        {"address": "七尾市湊町9", "at": (136.973, 37.04)},
-    )
+    here: dict[str, Any] = {"address": "七尾市山王町1", "at": (136.97, 37.04)}
+    there: dict[str, Any] = {"address": "七尾市湊町9", "at": (136.973, 37.04)}
     assert verdict(entry("旧白水小学校", **here), city("白水小学校", **here)) == "same"
     assert verdict(entry("旧白水小学校", **here), city("白水小学校", **there)) != "same"
 
@@ -194,7 +193,8 @@ def test_of_two_entries_of_one_list_only_parts_and_repetitions_are_one_place() -
 
 
 def test_between_two_houses_of_like_name_each_finds_its_own() -> None:
-    hall, centre = {"address": "七尾市小島2-7-1"}, {"address": "七尾市小島2-7-50", "at": (136.9705, 37.04)}
+    hall: dict[str, Any] = {"address": "七尾市小島2-7-1"}
+    centre: dict[str, Any] = {"address": "七尾市小島2-7-50", "at": (136.9705, 37.04)}
     made = records(
         seen(
             entry("西部公民館", **hall),
@@ -225,7 +225,7 @@ def test_a_link_that_would_join_two_places_is_a_question() -> None:
 
 def test_a_feed_s_own_number_holds_across_its_kinds_and_not_across_feeds() -> None:
     site = entry("交流棟", "portal", "municipal_site", source_id="00000007")
-    bare = {"source_id": "00000007", "address": None, "at": None}
+    bare: dict[str, Any] = {"source_id": "00000007", "address": None, "at": None}
     assert verdict(site, entry("", "portal", "shelter_status", **bare)) == "same"
     assert verdict(site, entry("交流棟２階", "portal", "shelter_status", **bare)) == "same"
     assert verdict(site, entry("中央図書館", "portal", "shelter_status", **bare)) == "ask"
@@ -402,5 +402,6 @@ def test_facilities_of_the_national_lists_are_mostly_one_place(real: Records, fo
     assert len(linked) / len(pairs) >= 0.95
 
 
-def test_the_method_has_a_name() -> None:
-    assert shelter_match.METHOD.startswith("shelter_match ")
+def test_module_examples() -> None:
+    result = doctest.testmod(shelter_match)
+    assert (result.attempted > 0, result.failed) == (True, 0)

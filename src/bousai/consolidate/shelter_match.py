@@ -49,7 +49,7 @@ _FAR_M = 3000.0  # beyond it one name is two places
 _ALIKE = 80.0  # names less alike (0–100) are compared only where the entries are near
 _EARTH_M = 6_371_008.8
 _FACILITY = 11  # characters of a 共通ID that name the facility
-_TELLING = frozenset("東西南北上下左右前後奥新中一二三四五六七八九十甲乙丙丁")
+_TELLING = frozenset("東西南北上下左右前後奥新元中一二三四五六七八九十甲乙丙丁")
 _SIDES = frozenset({"部", "側", "口", "区", "町"})
 _GENERIC = frozenset({"センター", "ホール"})
 _MARGIN = 0.04  # two candidates of one list that are closer than this are not decided by rule
@@ -435,9 +435,15 @@ def _telling(left: str, right: str) -> bool:
 
 
 def _telling_difference(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
-    stems = columns.stem
-    pairs = zip(a.tolist(), b.tolist(), strict=True)
-    return np.fromiter((_telling(stems[one], stems[two]) for one, two in pairs), dtype=bool, count=len(a))
+    """`_telling` of pairs; of their own words, or of all where one side's word for what it is was not understood."""
+    found = np.zeros(len(a), dtype=bool)
+    for n, pair in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        left, right = (columns.names[one] for one in pair)
+        if bool(left.head) == bool(right.head):
+            found[n] = _telling(left.stem, right.stem)
+        else:
+            found[n] = _telling(left.whole, right.whole)
+    return found
 
 
 def _longer(columns: _Columns, a: _Ints, b: _Ints) -> tuple[_Bools, _Bools]:
@@ -513,6 +519,9 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     stem = np.where(nameless & head_equal, 0.9, stem)
     head_missing = ~head_equal & ((columns.head[a] < 0) | (columns.head[b] < 0))
     name = stem * np.select([head_equal, head_missing], [1.0, 0.92], 0.88)
+    # Where only one side's word for what it is was understood, the whole names tell more (体育センターに).
+    half = np.flatnonzero(head_missing)
+    name[half] = np.maximum(name[half], 0.95 * _ratio([one.whole for one in columns.names], a[half], b[half]))
     lone = columns.lone[a] & columns.lone[b]
     whole = _equal(columns.whole, a, b)
     name = np.where(whole & (lone | ~nameless) | _equal(columns.literal, a, b), 1.0, name)
@@ -543,10 +552,11 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     name[near[named & exact[near]]] = np.maximum(name[near[named & exact[near]]], 0.93)
     name[near[within]] = np.maximum(name[near[within]], 0.7)
 
-    opposed = _opposed(columns, a, b)
-    fuzzy = np.flatnonzero((stem < 0.97) & ~alias & ~kana)
-    opposed[fuzzy] |= _telling_difference(columns, a[fuzzy], b[fuzzy])
-    opposed &= ~alias
+    opposed = _opposed(columns, a, b) & ~alias
+    fuzzy = np.flatnonzero((stem < 0.97) & ~opposed & ~alias & ~kana)
+    told = np.zeros(len(a), dtype=bool)
+    told[fuzzy] = _telling_difference(columns, a[fuzzy], b[fuzzy])
+    opposed |= told
     # What was closed (旧) and what bears its name now are one place only where they stand on one ground.
     former = columns.former[a] != columns.former[b]
     kin = ~head_equal & ~head_missing
@@ -566,6 +576,12 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     ask = ~same & ~opposed & ~kin & (name >= 0.95) & ((place >= 0.5) | lone)
     ask |= ~same & ~opposed & (name >= 0.65) & firm & ((address >= 0.95) | facility | (distance <= 30))
     ask |= ~same & ~opposed & (name >= 0.4) & facility & head_equal & (columns.levels[a] > 0)
+    # One school at one address under another name: renamed, or merged with its neighbour.
+    one_house = (address >= 0.95) & ~(distance > 30) & ~vague & head_equal & (columns.house[a, 0] >= 0)
+    ask |= ~same & ~opposed & one_house & ((name >= 0.5) | (columns.levels[a] > 0))
+    part_of = np.zeros(len(a), dtype=bool)
+    part_of[near[within]] = True
+    ask |= told & part_of & (address >= 0.95) & ~(distance > 30)  # ルートイン and ルートイン七尾東
     ask |= own_id & ~same
     # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
     abroad = _differ(columns.city, a, b) & ~facility

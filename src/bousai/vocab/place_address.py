@@ -18,7 +18,6 @@ _JO = re.compile(r"\D*\d+条(?:通|[東西南北])?")  # 北1条西: the number 
 _NUMBERS = re.compile(r"\d+(?:-\d+)*")
 _AZA = re.compile(r"大字|小字|字|部(?=\d)|部$|[の-](?=\d)|地内$|(?:ほか|他|外)$|[(].*?[)]")
 _KATAKANA = {ord("ぁ") + n: chr(ord("ァ") + n) for n in range(86)} | {ord("井"): "ヰ"}  # lots are イ, い, ヰ and 井
-_COUNTY = re.compile(r"^[^\d]{1,5}郡")
 
 
 class PlaceAddress(NamedTuple):
@@ -29,13 +28,15 @@ class PlaceAddress(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _names(muni_code: str | None) -> tuple[str, ...]:
+def _before_the_town(muni_code: str | None) -> tuple[re.Pattern[str], ...]:
+    """What may stand before the town in a municipality: prefecture, 郡, municipality, ward; each or none."""
     one = municipalities().get(muni_code or "")
     if one is None:
         return ()
-    names = [comparable(one.name)]
-    names += [comparable(municipalities()[ward].name) for ward in wards().get(one.code, ())]
-    return tuple(sorted(names, key=len, reverse=True))
+    name = comparable(one.name)
+    inside = [comparable(municipalities()[ward].name).removeprefix(name) for ward in wards().get(one.code, ())]
+    parts = (comparable(one.pref), r"\D{1,5}郡(?=" + re.escape(name) + ")", re.escape(name), "|".join(inside))
+    return tuple(re.compile(f"^(?:{part})") for part in parts if part)
 
 
 @lru_cache(maxsize=1 << 18)
@@ -50,22 +51,8 @@ def taken_apart(address: str, muni_code: str | None = None) -> PlaceAddress:
     PlaceAddress(town='北1条西', numbers=(2,))
     """
     plain = comparable(address)
-    one = municipalities().get(muni_code or "")
-    if one is not None:
-        pref = comparable(one.pref)
-        plain = plain.removeprefix(pref)
-        plain = _COUNTY.sub("", plain)
-        for name in _names(muni_code):
-            # A ward is written with its city or alone.
-            city = comparable(one.name)
-            if plain.startswith(city + name):
-                plain = plain[len(city) + len(name) :]
-                break
-            if plain.startswith(name):
-                plain = plain[len(name) :]
-                break
-        for name in _names(muni_code):
-            plain = plain.removeprefix(name)
+    for part in _before_the_town(muni_code):
+        plain = part.sub("", plain)
     plain = _BETWEEN.sub("=", plain)  # what stands between two numbers is no part of the town
     plain = _AZA.sub("", plain).replace("=", "-").translate(_KATAKANA)
     line = _JO.match(plain)

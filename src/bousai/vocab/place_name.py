@@ -30,7 +30,7 @@ _BRACKET = re.compile(r"[(\[【「『〔〈<《](?P<inner>[^()\[\]【】「」�
 _OPERATOR = re.compile(
     r"^(?:(?P<pref>県立|都立|府立|道立|県営)|(?P<muni>市立|町立|村立|区立|市営|町営|村営|公立|組合立)|(?P<other>国立|私立))"
 )
-_FORMER = re.compile(r"^(?:旧|元)(?=.)")
+_FORMER = re.compile(r"^旧(?=.)")  # 元 begins too many names (元町, 元八王子)
 _FLOOR = r"地?下?\d+(?:階|F)(?:以上)?(?:[・、~]\d+(?:階|F))*|[A-Z]棟|\d号?棟"
 _STOREY = re.compile(r"(?<=\D)(?:地?下)?\d+(?:階|F)(?:以上)?$")
 _JOIN = r"[の・、横前裏側等及びと]|含む|部分|以外|敷地内|周辺|第?\d+"
