@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from bousai.consolidate import shelter_match
-from bousai.consolidate.rows import ISSUER, local
+from bousai.consolidate.rows import ISSUER
 from bousai.consolidate.shelter_places import Decision, Member, Place, Question, Register, places
 from bousai.model import Bulletin, Issue, Item, RevisionTable, Status
 from bousai.model.bulletin import table_of
@@ -94,7 +94,7 @@ def update(records: shelter_match.Records, now: Mapping[str, RevisionTable], sta
         members_of(now["shelter_member"]),
         places_of(now["shelter_place"]),
         method=METHOD,
-        at=local(at),
+        at=moment(at),
     )
     muni = dict(zip(records.key, records.muni_code, strict=True))
     made = {
