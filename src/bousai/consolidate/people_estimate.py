@@ -13,10 +13,11 @@ say. One item for each municipality (or ward) and hazard, ``<municipality>/<haza
 
 How. A square belongs to the municipality in which its centre lies, so that nobody is counted twice. A populated
 square on the shore whose centre lies in the water belongs to the municipality that it touches nearest to its centre,
-so that nobody is lost. A square lies in a zone where its centre does (`hazard_exposure`), of whichever map and
+so that nobody is lost; where the areas of a neighbouring prefecture are not loaded, such a square may be of that one,
+and `uncertainty` says so. A square lies in a zone where its centre does (`hazard_exposure`), of whichever map and
 scenario (想定): at 1 km that says little of a narrow zone, at 250 m more. Whose square no map tells of is in
-`not_covered` and never taken to be outside; where no square is told of there is no number at all. Landslides are left
-out: their zones are narrower than any square.
+`not_covered` and never taken to be outside; where no square is told of there is no number at all, never 0. Landslides
+are left out: their zones are narrower than any square.
 
 Of several meshes the one that has all of the municipality is taken, then the newest, then the finest; what the others
 give stands beside it in `others`. People of a suppressed square are in the square that it was merged into and nowhere
@@ -49,6 +50,7 @@ from bousai.model import RevisionTable, Sightings
 from bousai.vocab import jma, mesh
 from bousai.vocab.count import Count, reported, without
 from bousai.vocab.municipality import municipalities
+from bousai.vocab.prefecture_box import boxes as boxes_of_prefectures
 
 VERSION = "people_estimate 1"
 METHOD: Mapping[str, Mapping[str, str]] = {
@@ -97,6 +99,10 @@ UNCERTAINTY: Mapping[str, tuple[str, str]] = {
     "mesh_not_whole": (
         "人口メッシュがこの市区町村の全域にあるとは限らず、実際はこれより多いことがある",
         "the mesh may not have all of this municipality: there may be more people",
+    ),
+    "neighbours_not_loaded": (
+        "隣の都道府県の行政区域が読み込まれておらず、境のメッシュに隣の人が含まれることがある",
+        "the areas of a neighbouring prefecture are not loaded: squares at the border may hold people from there",
     ),
     "suppressed_elsewhere": (
         "秘匿メッシュの合算先が読み込まれておらず、その人数は含まれない",
@@ -174,7 +180,7 @@ def _hit(now: Mapping[str, RevisionTable], valid_at: datetime) -> dict[tuple[str
         add(code, "earthquake", strong or [one for one in felt if one.shown["intensity"] == _RECEIVED_NOTHING])
     for code, coasts in warnings.tsunamis(now).items():
         add(code, "tsunami", [one for one in coasts if one.shown["grade"] in _TSUNAMI])
-    for code, those in warnings.warned(now).items():
+    for code, those in warnings.warned(now, {}).items():
         for hazard, phenomena in _RAIN.items():
             add(code, hazard, [one for one in those if _alarms(one.shown, hazard, phenomena)])
     return found
@@ -240,13 +246,15 @@ class _Peopled:
     """The populated squares about some municipalities.
 
     `squares`: municipality → the 80 km squares that it touches. `cells`: municipality and edition → its squares.
-    `known`: edition → all squares that were looked at. `covers`: edition → 80 km squares and prefectures of which it
+    `open`: municipalities with squares that may be of a prefecture whose areas are not loaded. `known`: edition → all
+    squares that were looked at. `covers`: edition → 80 km squares and prefectures of which it
     has everybody.
     """
 
     table: RevisionTable
     squares: Mapping[str, Sequence[str]]
     cells: Mapping[tuple[str, _Edition], Sequence[_Cell]]
+    open: set[str]
     known: Mapping[_Edition, set[str]]
     covers: Mapping[_Edition, set[str]]
 
@@ -264,7 +272,7 @@ def _peopled(table: RevisionTable, ground: _Ground, wanted: set[str]) -> _People
     known: dict[_Edition, set[str]] = defaultdict(set)
     covers: dict[_Edition, set[str]] = defaultdict(set)
     cells: dict[tuple[str, _Edition], list[_Cell]] = defaultdict(list)
-    owners = _owners([table.item_id[row] for row in keep], list(shapes.values()), ground)
+    owners, open_at = _owners([table.item_id[row] for row in keep], list(shapes.values()), ground)
     for row, owner in zip(keep, owners, strict=True):
         props = orjson.loads(table.props[row])
         edition = _Edition(table.source[row], props["surveyed_on"], props["mesh_level"])
@@ -273,7 +281,7 @@ def _peopled(table: RevisionTable, ground: _Ground, wanted: set[str]) -> _People
             covers[edition].add(props["covers"])
         if owner in wanted:
             cells[owner, edition].append(_Cell(table.item_id[row], row, props))
-    return _Peopled(table, squares, cells, known, covers)
+    return _Peopled(table, squares, cells, open_at, known, covers)
 
 
 def _squares(shape: Any) -> list[str]:
@@ -287,25 +295,32 @@ def _squares(shape: Any) -> list[str]:
     return [code for code, yes in zip(codes, touched.tolist(), strict=True) if yes]
 
 
-def _owners(codes: Sequence[str], wanted: Sequence[Any], ground: _Ground) -> list[str]:
-    """The municipality of each square, "" where it is not near a wanted one or touches none."""
+def _owners(codes: Sequence[str], wanted: Sequence[Any], ground: _Ground) -> tuple[list[str], set[str]]:
+    """The municipality of each square, "" where it is not near a wanted one or touches none; and the municipalities
+    that were given a square on which a prefecture may lie whose areas are not loaded."""
     found = [""] * len(codes)
+    open_at: set[str] = set()
     if not codes:
-        return found
+        return found, open_at
     boxes = shapely.box(*mesh.bounds(codes).T)
     near = np.unique(shapely.STRtree(boxes).query(np.array(wanted, dtype=object))[1])
     x, y = (one[near] for one in mesh.centres(codes))
     for point, area in zip(*(one.tolist() for one in hazard_exposure.inside(x, y, ground.shapes)), strict=True):
         square = int(near[point])
         found[square] = min(ground.code[area], found[square] or "~")
-    # Where the centre is in the water, or in no municipality for another reason.
+    # Where the centre is in the water, or in no municipality that is known.
     lost = [n for n, square in enumerate(near.tolist()) if not found[square]]
     of, area = shapely.STRtree(ground.shapes).query(boxes[near[lost]], predicate="intersects")
     away = shapely.distance(shapely.points(x[lost], y[lost])[of], ground.shapes[area])
+    unloaded = [box for pref, box in boxes_of_prefectures().items() if pref not in {code[:2] for code in ground.code}]
     for _, code, n in sorted(zip(away.tolist(), (ground.code[one] for one in area), of.tolist(), strict=True)):
         square = int(near[lost[n]])
-        found[square] = found[square] or code
-    return found
+        if not found[square]:
+            found[square] = code
+            lon, lat = x[lost[n]], y[lost[n]]
+            if any(west <= lon <= east and south <= lat <= north for west, south, east, north in unloaded):
+                open_at.add(code)
+    return found, open_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -429,6 +444,7 @@ def _figures(
         "coast_not_certain": hazard == "tsunami" and all(one.shown["match"] != "municipality" for one in because),
         "zones_not_covered": squares["not_covered"] > 0,
         "mesh_not_whole": bool(missing),
+        "neighbours_not_loaded": code in peopled.open,
         "suppressed_elsewhere": elsewhere > 0,
         "cells_unknown": unknown > 0,
     }
@@ -444,7 +460,7 @@ def _figures(
         "population": population,
         "residents": _about(sum(people.values())),
         "coverage": coverage if in_zones else None,
-        "population_outside": _about(people["outside"]) if in_zones else None,
+        "population_outside": _about(people["outside"]) if in_zones and coverage != "not_covered" else None,
         "population_not_covered": _about(people["not_covered"]) if in_zones else None,
         "population_year": int(edition.on[:4]),
         "population_on": edition.on,
