@@ -312,7 +312,7 @@ class Catalogue(_Strict):
         waiting = [layer]
         while waiting:
             one = waiting.pop()
-            for kind in {*one.inputs, *one.sightings, *one.derived_from} - found:
+            for kind in {*one.inputs, *one.sightings, *one.endings, *one.derived_from} - found:
                 found.add(kind)
                 if kind in self.layers:
                     waiting.append(self.layers[kind])

@@ -848,6 +848,9 @@ class _AsAsked(Mapping[str, RevisionTable]):
         return len(self._kinds)
 
 
+_ENDED = "/ended"
+
+
 def _items(
     house: House,
     layer: Layer,
@@ -872,9 +875,12 @@ def _items(
     def held(kind: str) -> RevisionTable:
         if kind in made:
             return _items(house, made[kind], status, valid_at, known_at, None, None)
+        if kind.endswith(_ENDED):
+            kind = kind.removesuffix(_ENDED)
+            return store.endings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
         return store.items(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
 
-    now = _AsAsked(layer.inputs, held)
+    now = _AsAsked((*layer.inputs, *(kind + _ENDED for kind in layer.endings)), held)
     seen = {
         kind: store.sightings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
         for kind in layer.sightings

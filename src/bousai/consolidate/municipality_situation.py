@@ -96,15 +96,15 @@ class _Heard:
 
     def __init__(self, now: Mapping[str, RevisionTable], valid_at: datetime, grounds: Mapping[str, Said]) -> None:
         areas = {code: wkb for code, one in grounds.items() if (wkb := one.table.geometry[one.row]) is not None}
-        self.warnings = warnings.warned(now)
         self.tsunami = warnings.tsunamis(now)
+        self.warnings = warnings.warned(now, self.tsunami)
         self.orders = warnings.ordered(now)
         self.intensities = warnings.intensities(now, valid_at)
         self.summaries = by_code(said_of(now.get("evacuation_summary")))
         self.statuses = _with_wards(by_code(said_of(now.get("shelter_status"))))
         self.place_of = counts.places(now.get("shelter_member"), now.get("shelter_place"))
         self.damage = by_code(said_of(now.get("damage_count")))
-        self.outages = by_code(said_of(now.get("lifeline_outage")))
+        self.outages = by_code(said_of(now.get("lifeline_outage")) + said_of(now.get("lifeline_outage/ended")))
         self.roads = _with_wards(counts.on_roads(now.get("road_restriction"), areas))
         self.hq = by_code(said_of(now.get("disaster_hq")))
         self.people = by_code(said_of(now.get("people_estimate")))
@@ -138,11 +138,14 @@ class _Sources:
 
     rests: dict[tuple[str, str, int], tuple[Said, set[str]]] = field(default_factory=dict)
     times: dict[str, str] = field(default_factory=dict)
+    behind: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, said: Iterable[Said], *fields: str) -> None:
-        """These statements are what these fields rest on."""
+        """These statements are what these fields rest on. What is estimated rests on what its estimate does."""
         for one in said:
             self.rests.setdefault(one.key, (one, set()))[1].update(fields)
+            if one.table.kind == "people_estimate":
+                self.behind += [{**source, "attributes": sorted(fields)} for source in one.props.get("sources", ())]
 
     def dated(self, group: str, as_of: Iterable[str]) -> None:
         """A group shows what holds as of these times."""
@@ -152,7 +155,8 @@ class _Sources:
 
     def listed(self) -> list[dict[str, Any]]:
         """As the layer has them, in an order that is the same for ever."""
-        return [counts.source_of(*self.rests[key]) for key in sorted(self.rests)]
+        stated = [key for key in sorted(self.rests) if key[0] != "people_estimate"]
+        return [*(counts.source_of(*self.rests[key]) for key in stated), *self.behind]
 
 
 def _row(code: str, heard: _Heard, grounds: Mapping[str, Said], valid_at: datetime) -> rows.Row:
@@ -226,15 +230,19 @@ def _told(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
         "intensities": [one.shown for one in lists["intensities"]],
         "tsunami": [one.shown for one in lists["tsunami"]],
         "disaster_hq": [_hq(one) for one in sorted(hq, key=lambda one: one.key)],
-        "people_estimate": [
-            {**one.props, "estimate": True, **one.origin} for one in sorted(people, key=lambda one: one.key)
-        ],
+        "people_estimate": [_estimate(one) for one in sorted(people, key=lambda one: one.key)],
     }
 
 
 def _order(one: Warned) -> dict[str, Any]:
     """An order without the people of its district: small counts below a municipality are not for this layer."""
     return {name: value for name, value in one.shown.items() if name not in ("households", "people")}
+
+
+def _estimate(one: Said) -> dict[str, Any]:
+    """An estimate says that it is one, and how it was made."""
+    told = {name: value for name, value in one.props.items() if name not in ("sources", "name", "pref_name")}
+    return told | {"estimate": True, "method": one.props.get("method")}
 
 
 def _hq(one: Said) -> dict[str, Any]:

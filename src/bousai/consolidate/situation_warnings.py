@@ -59,12 +59,15 @@ def orders_by_municipality(now: Mapping[str, RevisionTable]) -> dict[str, list[d
     return {code: [one.shown for one in found] for code, found in ordered(now).items()}
 
 
-def warned(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
+def warned(
+    now: Mapping[str, RevisionTable], coasts: Mapping[str, list[Warned]] | None = None
+) -> dict[str, list[Warned]]:
     """Municipality → the highest warning in force of each hazard, the gravest first.
 
-    Of the kinds `weather_warning`, `landslide_warning`, `river_flood`, `volcanic_warning` and `tsunami_forecast`, as
-    far as they are in `now`. ``parts`` lists all that is in force of the hazard where that is more than one: parts of
-    the municipality, rivers, volcanoes, coasts, and what was said of the city and of a ward.
+    Of the kinds `weather_warning`, `landslide_warning`, `river_flood` and `volcanic_warning`, as far as they are in
+    `now`, and of the coasts (`tsunamis`, where they are not given). ``parts`` lists all that is in force of the
+    hazard where that is more than one: parts of the municipality, rivers, volcanoes, coasts, and what was said of the
+    city and of a ward.
     """
     said = [one for kind in _WARNED for one in said_of(now.get(kind), _is_warning)]
     found: defaultdict[str, dict[str, list[Warned]]] = defaultdict(dict)
@@ -72,12 +75,10 @@ def warned(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
         for one in statements:
             shown = _warning(one)
             found[code].setdefault(shown["phenomenon"], []).append(Warned(shown, one))
-    for code, coasts in tsunamis(now).items():
-        for coast in coasts:
-            if coast.shown["grade"] != "forecast":
-                shown = _warning(coast.said) | {"area_name": coast.shown["coast_name"], "match": coast.shown["match"]}
-                shown["stated_for"] = coast.shown["coast_code"]
-                found[code].setdefault("tsunami", []).append(Warned(shown, coast.said))
+    for code, sections in (tsunamis(now) if coasts is None else coasts).items():
+        for section in sections:
+            if section.shown["grade"] != "forecast":
+                found[code].setdefault("tsunami", []).append(Warned(_tsunami_warning(section), section.said))
     return {code: _gravest_first(_highest(one) for one in hazards.values()) for code, hazards in found.items()}
 
 
@@ -101,6 +102,12 @@ def _warning(one: Said) -> dict[str, Any]:
         **one.origin,
         "parts": [],
     }
+
+
+def _tsunami_warning(section: Warned) -> dict[str, Any]:
+    told = section.shown
+    place = {"area_name": told["coast_name"], "match": told["match"], "stated_for": told["coast_code"]}
+    return _warning(section.said) | place
 
 
 def _rank(shown: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ documents, issues and publications, `spool` statements that wait to be written. 
 migration in sql/migrations, a question with its query in `read`. Tests: tests/store.
 """
 
+from bousai.store.endings import endings
 from bousai.store.engine import Store, open_store, prepare
 from bousai.store.ledger import (
     Document,
@@ -61,6 +62,7 @@ __all__ = [
     "changes",
     "current_counts",
     "documents",
+    "endings",
     "failed_receipts",
     "find_document",
     "good_times",
