@@ -17,6 +17,8 @@ from bousai.vocab.place_name import comparable, says_what, short_name, taken_apa
     [
         ("錦ヶ丘", "錦が丘"),
         ("錦ケ丘", "錦ｹ丘"),
+        ("つつじが丘", "つつじヶ丘"),
+        ("さくら", "サクラ"),
         ("山之内", "山ノ内"),
         ("山の内", "山内"),
         ("コミュニティーセンター", "コミュニティセンタ－"),
@@ -87,6 +89,7 @@ def test_parts_floors_and_brackets() -> None:
     assert taken_apart("白山神社（雲津）").inside == ("雲津",)
     assert taken_apart("水前寺競技場【ペット避難場所】").inside == ()
     assert taken_apart("（体育館）").whole
+    assert taken_apart("西部小学校跡地").former
 
 
 def test_who_runs_it_and_what_it_was() -> None:

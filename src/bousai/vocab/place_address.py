@@ -13,11 +13,11 @@ from typing import NamedTuple
 from bousai.vocab.municipality import municipalities, wards
 from bousai.vocab.place_name import comparable
 
-_BETWEEN = re.compile(r"(?<=\d)(?:丁目|番地|番|号|地割|部|字|[のノ-])+(?=\d)")
+_BETWEEN = re.compile(r"(?<=\d)(?:丁目|番地|番|号|地割|部|字|[ノ-])+(?=\d)")
 _JO = re.compile(r"\D*\d+条(?:通|[東西南北])?")  # 北1条西: the number of a line (条) is a part of the town's name
 _NUMBERS = re.compile(r"\d+(?:-\d+)*")
-_AZA = re.compile(r"大字|小字|字|部(?=\d)|部$|[の-](?=\d)|地内$|(?:ほか|他|外)$|[(].*?[)]")
-_KATAKANA = {ord("ぁ") + n: chr(ord("ァ") + n) for n in range(86)} | {ord("井"): "ヰ"}  # lots are イ, い, ヰ and 井
+_AZA = re.compile(r"大字|小字|字|部(?=\d)|部$|[ノ-](?=\d)|地内$|(?:ホカ|他|外)$|[(].*?[)]")
+_LOT = {ord("井"): "ヰ"}  # ヰ of the lots イ, ロ, ハ, … is written 井 too
 
 
 class PlaceAddress(NamedTuple):
@@ -39,7 +39,7 @@ def _before_the_town(muni_code: str | None) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(f"^(?:{part})") for part in parts if part)
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 17)
 def taken_apart(address: str, muni_code: str | None = None) -> PlaceAddress:
     """Town and numbers of an address.
 
@@ -54,7 +54,7 @@ def taken_apart(address: str, muni_code: str | None = None) -> PlaceAddress:
     for part in _before_the_town(muni_code):
         plain = part.sub("", plain)
     plain = _BETWEEN.sub("=", plain)  # what stands between two numbers is no part of the town
-    plain = _AZA.sub("", plain).replace("=", "-").translate(_KATAKANA)
+    plain = _AZA.sub("", plain).replace("=", "-").translate(_LOT)
     line = _JO.match(plain)
     first = _NUMBERS.search(plain, line.end() if line else 0)
     if first is None:

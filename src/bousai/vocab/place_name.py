@@ -19,10 +19,11 @@ from bousai.vocab import rows
 from bousai.vocab.municipality import municipalities
 
 _HAN = r"[一-鿿㐀-䶿々〆]"
-_GA = re.compile(rf"(?<={_HAN})[ヶケがガヵ](?={_HAN})")
+_GA = re.compile(rf"(?<={_HAN})[ヶケがガヵ](?={_HAN})|[ヶヵ]|(?<=.)[がガケ](?=[丘原台])")
 _NO = re.compile(rf"(?<={_HAN})[のノ之乃](?={_HAN})")
 _LONG = re.compile(r"(?<=[ァ-ヺぁ-ゖ])[ー―‐\-−–—]")
 _DASH = re.compile(r"[‐‑‒–—―−﹣]|(?<=\d)ー(?=\d)")
+_KATAKANA = {ord("ぁ") + n: chr(ord("ァ") + n) for n in range(86)}
 _SMALL = str.maketrans("ァィゥェォッャュョヮヴ", "アイウエオツヤユヨワブ")
 _DIGIT = {digit: n for n, digit in enumerate("〇一二三四五六七八九")}
 _COUNTED = re.compile(r"(?<=第)[一二三四五六七八九十]+|[一二三四五六七八九十]+(?=号|丁目|番地|組|班|階)")
@@ -32,8 +33,9 @@ _OPERATOR = re.compile(
 )
 _FORMER = re.compile(r"^旧(?=.)")  # 元 begins too many names (元町, 元八王子)
 _FLOOR = r"地?下?\d+(?:階|F)(?:以上)?(?:[・、~]\d+(?:階|F))*|[A-Z]棟|\d号?棟"
+_SITE = re.compile(r"(?<=.)跡地?$")
 _STOREY = re.compile(r"(?<=\D)(?:地?下)?\d+(?:階|F)(?:以上)?$")
-_JOIN = r"[の・、横前裏側等及びと]|含む|部分|以外|敷地内|周辺|第?\d+"
+_JOIN = r"[ノ・、横前裏側等及ビト]|含ム|部分|以外|敷地内|周辺|第?\d+"
 _SHORT = {"小": "小学校", "中": "中学校"}
 _LEVELS = (
     ("小中", 3),
@@ -103,8 +105,8 @@ def _number(written: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def comparable(text: str) -> str:
-    """Text in one spelling: NFKC, no blanks, usual kanji, one ケ, no の between kanji, no long vowel marks, no small
-    kana, numbers as digits.
+    """Text in one spelling: NFKC, no blanks, usual kanji, one ケ, no の between kanji, no long vowel marks, large
+    katakana, numbers as digits.
 
     >>> comparable("南大吞地区コミュニティ－センター"), comparable("第二　錦が丘　ﾃﾞｨｻｰﾋﾞｽ")
     ('南大呑地区コミユニテイセンタ', '第2錦ケ丘デイサビス')
@@ -114,7 +116,7 @@ def comparable(text: str) -> str:
     plain = _NO.sub("", plain)
     plain = _LONG.sub("", plain)
     plain = _DASH.sub("-", plain)
-    return _COUNTED.sub(_number, plain).translate(_SMALL)
+    return _COUNTED.sub(_number, plain).translate(_KATAKANA).translate(_SMALL)
 
 
 def _alternatives(words: dict[str, object] | frozenset[str]) -> str:
@@ -165,7 +167,7 @@ def short_name(muni_code: str | None) -> str:
     return _prefixes(muni_code)[1]
 
 
-@lru_cache(maxsize=1 << 19)
+@lru_cache(maxsize=1 << 17)
 def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
     """The parts of a name; the prefix of its municipality and prefecture is no part of it.
 
@@ -214,6 +216,9 @@ def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
             outer = outer[said.end() :]
         if outer == before:
             break
+    left = _SITE.sub("", outer)
+    if left != outer:
+        former, outer = True, left
     leading = words.leading.match(outer)
     lead = ""
     if leading:
