@@ -527,7 +527,7 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     name = np.where(whole & (lone | ~nameless) | _equal(columns.literal, a, b), 1.0, name)
     kana = _equal(columns.kana, a, b)
     alias = _aliased(columns, made, a, b)
-    name = np.where(alias | kana, np.maximum(name, 0.96), name)
+    name = np.where(alias | kana, np.maximum(name, 0.94), name)  # enough where the place is firm
     address = _address(columns, a, b)
     vague = columns.vague[a] | columns.vague[b]
     by_distance = np.select(
