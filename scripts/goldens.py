@@ -59,7 +59,10 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(thing: Bulletin | Issue) -> dict[str, Any]:
-    return {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+    shown = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+    if shown.get("visibility") == "public":  # as nearly everything is
+        del shown["visibility"]
+    return shown
 
 
 def golden(feed: Feed, name: str, body: bytes) -> str:

@@ -335,7 +335,8 @@ def samples() -> dict[str, bytes]:
             **stated("01-012-01", "罹災証明"),
         ),
         "kunren_99-999-99_refused.zip": package([column("attr0")], [], **stated("99-999-99", "道路被害")),
-        "kunren_not_public_refused.zip": package(SHELTER, [shelter(1, "2")], openflg="災害対応機関のみ公開可能"),
+        "kunren_responders.zip": package(SHELTER, [shelter(1, "2")], openflg="災害対応機関のみ公開可能"),
+        "kunren_unknown_openflg_refused.zip": package(SHELTER, [shelter(1, "2")], openflg="公開"),
         "kunren_wrong_time_refused.zip": package(SHELTER, [shelter(1, "2")], information_date="2026-11-05T010:05:02"),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from bousai.model import Bulletin, Issue, Item
 from bousai.parse import sip4d
 from bousai.vocab import municipality
 
-OPTIONS = sip4d.Options(("一般公開可能",), ("cc-zero", "cc-by", "cc-by-sa"))
+OPEN = ("一般公開可能", "災害対応機関のみ公開可能", "ＩＳＵＴ－ＳＩＴＥのみ公開可能")
+OPTIONS = sip4d.Options(OPEN, ("cc-zero", "cc-by", "cc-by-sa"))
 SAMPLES = Path(__file__).resolve().parents[1] / "feeds" / "sip4d"
 KUNREN = "sip4d-zip/kunren_023_01-001-01_20260414140049_1.zip"
 
@@ -199,18 +201,21 @@ def test_an_area_without_communication_is_kept_without_a_utility() -> None:
     assert (item.props["utility"], item.geometry is not None) == (None, True)
 
 
-NOT_PUBLIC = (
-    *("ＩＳＵＴ－ＳＩＴＥのみ公開可能", "ＩＳＵＴ－ＳＩＴＥのみ公開可", "災害対応機関のみ公開可能"),
-    *("", None, "公開", "一般公開可能 等"),
+@pytest.mark.parametrize(("flag", "visibility"), [*zip(OPEN, ("public", "responders", "isut"), strict=True)])
+def test_openflg_is_whom_the_statement_is_for(flag: str, visibility: str) -> None:
+    body = shelters(made.shelter(1, "2", publicflg="非公開"), openflg=flag)
+    [bulletin, *_] = list(sip4d.parse(body, OPTIONS))
+    assert isinstance(bulletin, Bulletin)
+    assert bulletin.visibility == visibility
+    fewer = sip4d.Options(tuple(one for one in OPEN if one != flag), OPTIONS.accept_licence)
+    assert refused(body, fewer).code == "not_accepted"
+
+
+@pytest.mark.parametrize(
+    "flag", ["ＩＳＵＴ－ＳＩＴＥのみ公開可", "", None, "公開", "一般公開可能 等", "ISUT-SITEのみ公開可能"]
 )
-
-
-@pytest.mark.parametrize("flag", NOT_PUBLIC)
-def test_what_is_not_for_the_public_does_not_come_in(flag: str | None) -> None:
-    assert refused(shelters(made.shelter(1, "2"), openflg=flag)).code == "not_public"
-    if flag:
-        wider = sip4d.Options(("一般公開可能", flag), OPTIONS.accept_licence)
-        assert len(parsed(shelters(made.shelter(1, "2"), openflg=flag), wider)[0].items) == 1
+def test_an_openflg_that_nobody_knows_is_refused(flag: str | None) -> None:
+    assert refused(shelters(made.shelter(1, "2"), openflg=flag)).code == "unknown_openflg"
 
 
 @pytest.mark.parametrize("licence", ["cc-nc", "other-nc", "other-closed", "", None])
@@ -218,7 +223,7 @@ def test_a_licence_that_is_not_open_is_refused(licence: str | None) -> None:
     assert refused(shelters(made.shelter(1, "2"), license_id=licence)).code == "licence_not_open"
 
 
-def test_a_record_that_is_not_public_is_left_out() -> None:
+def test_a_record_that_is_not_public_is_for_responders_alone() -> None:
     columns = [*made.SHELTER, made.column("publicflg", "List", key_list=["1", "2"], value_list=["公開可", "非公開"])]
     columns[-1]["num_key"] = 2
     body = shelters(
@@ -227,10 +232,28 @@ def test_a_record_that_is_not_public_is_left_out() -> None:
         made.shelter(3, "2", publicflg=None),
         columns=columns,
     )
-    bulletin, issues = parsed(body)
-    assert [item_id[-2:] for item_id in bulletin.items.item_id] == ["K1", "K3"]
-    assert "not_public" in {issue.code for issue in issues}
-    assert "訓練第2小学校" not in repr(list(bulletin.items.rows())) + repr(issues)
+    [public, narrow, *issues] = list(sip4d.parse(body, OPTIONS))
+    assert isinstance(public, Bulletin)
+    assert isinstance(narrow, Bulletin)
+    assert (public.visibility, narrow.visibility) == ("public", "responders")
+    assert (public.scope, public.complete, narrow.complete) == (narrow.scope, True, True)
+    assert [item_id[-2:] for item_id in public.items.item_id] == ["K1", "K3"]
+    assert [item_id[-2:] for item_id in narrow.items.item_id] == ["K1", "K2", "K3"]
+    assert "not_public" in {issue.code for issue in issues if isinstance(issue, Issue)}
+    assert "訓練第2小学校" not in repr(list(public.items.rows())) + repr(issues)
+
+
+def test_a_record_for_responders_changes_nothing_of_the_public_ones() -> None:
+    """Not even their keys, where two records have one id."""
+    columns = [*made.SHELTER, made.column("publicflg")]
+
+    def public(*shelters_: dict[str, Any]) -> list[Item]:
+        [first, *_] = list(sip4d.parse(shelters(*shelters_, columns=columns), OPTIONS))
+        assert isinstance(first, Bulletin)
+        return [replace(item, position="") for item in first.items.rows()]
+
+    twin = made.shelter(1, "1", publicflg="非公開", name="訓練の別の所")
+    assert public(made.shelter(1, "2"), twin) == public(made.shelter(1, "2"))
 
 
 def test_columns_that_xedge_adds() -> None:

@@ -23,8 +23,11 @@ information_date. The format has no way to say that one record has gone, so a re
 same data set no longer has, no longer holds; the title is part of the scope because 停電 and 断水 share a code.
 
 * testflg 通常, 訓練, 試験 is the status. Anything else, or 通常 on a package whose name says 訓練, is refused.
-* openflg: the store has no visibility yet, so what is not 一般公開可能 must not come in. It is refused with code
-  ``not_public`` unless the feed's options say otherwise. A record with a publicflg other than 公開可 is left out.
+* openflg is the visibility of the statement: 一般公開可能 public, 災害対応機関のみ公開可能 responders,
+  ＩＳＵＴ－ＳＩＴＥのみ公開可能 isut. Anything else is refused with code ``unknown_openflg``, and what the feed's
+  options do not accept with ``not_accepted``.
+* publicflg (公開可否) of a shelter that is 公開不可, or unknown, in a package that is public: the public has a
+  statement without it, responders have one with it. Both are complete.
 * Columns that SIP4D-Xedge adds to any code: _pub false leaves a record out, as does a time_to (削除時刻) that has
   passed; uuid stands in for a missing id; the times at which single attributes were changed (…_update) are not read.
 * A point in a table by municipality (01-011-01, 01-012-01, 01-007-01) stands for the whole of it and is left out
@@ -61,7 +64,7 @@ import shapely
 from bousai.errors import ParseError
 from bousai.formats import sip4d_zip
 from bousai.formats.sip4d_zip import Column, Entry, Package
-from bousai.model import Bulletin, Issue, Item, table_of
+from bousai.model import VISIBILITIES, Bulletin, Issue, Item, Visibility, open_to, table_of
 from bousai.vocab import code as codes
 from bousai.vocab import sip4d
 from bousai.vocab.count import Count, count, reported, without
@@ -69,12 +72,12 @@ from bousai.vocab.japanese_time import day, moment
 from bousai.vocab.municipality import named, resolve
 from bousai.vocab.prefecture_box import may_touch
 
-VERSION = "1"
+VERSION = "2"
 _TELL = "tell the publisher; see the record in the document"
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the feed's YAML tells: which openflg and which license_id may be stored and published."""
+    """What the feed's YAML tells: which openflg and which license_id this installation may hold."""
 
     accept_openflg: tuple[str, ...]
     accept_licence: tuple[str, ...]
@@ -355,10 +358,11 @@ class _Noticed:
 
 def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
     """One statement. Raises `ParseError`: those of `sip4d_zip.read` and `.entries`, ``unsupported_code``,
-    ``not_public``, ``licence_not_open``, ``bad_time``, ``unknown_utility``, ``missing_column``."""
+    ``unknown_openflg``, ``not_accepted``, ``licence_not_open``, ``bad_time``, ``unknown_utility``,
+    ``missing_column``."""
     package = sip4d_zip.read(body)
     theme = _theme(package)
-    _may_be_used(package, options)
+    visibility = _visibility(package, options)
     if package.information_date is None:
         raise ParseError(
             f"information_date is {package.information_text[:60]!r}, which is no time",
@@ -377,23 +381,29 @@ def parse(body: bytes, options: Options) -> Iterator[Bulletin | Issue]:
             row = _row(package, theme, entry, columns, index, position, noticed)
             if row is None:
                 held_back += 1
-            elif row.public:
+            elif row.visibility is not None:
                 rows.append(row)
     scope = _scope(package)
-    items = [_item(scope, package, theme, row, key, constant) for row, key in _keyed(rows, noticed)]
-    yield Bulletin(
-        kind=theme.kind,
-        scope=scope,
-        issued_at=package.information_date,
-        status=package.status,
-        items=table_of(items),
-        issuer=package.author,
-        complete=not held_back,
-        sent_at=package.updated,
-        serial=package.report,
-        source_event_id=package.incident,
-        bulletin_type=package.code,
-    )
+    for circle in VISIBILITIES[VISIBILITIES.index(visibility) :]:
+        # a circle that may see records that the wider ones may not has a statement of its own, with all of them
+        shown = [row for row in rows if row.visibility in open_to(circle)]
+        if circle != visibility and all(row.visibility != circle for row in rows):
+            continue
+        items = [_item(scope, package, theme, row, key, constant) for row, key in _keyed(shown, noticed)]
+        yield Bulletin(
+            kind=theme.kind,
+            scope=scope,
+            issued_at=package.information_date,
+            status=package.status,
+            items=table_of(items),
+            issuer=package.author,
+            complete=not held_back,
+            sent_at=package.updated,
+            serial=package.report,
+            source_event_id=package.incident,
+            bulletin_type=package.code,
+            visibility=circle,
+        )
     yield from package.issues
     yield from issues
     yield from noticed.issues()
@@ -413,12 +423,21 @@ def _theme(package: Package) -> _Theme:
     return theme
 
 
-def _may_be_used(package: Package, options: Options) -> None:
+def _visibility(package: Package, options: Options) -> Visibility:
+    """Whom the sender lets see the package, where it may be used at all."""
+    visibility = sip4d.VISIBILITY.get(package.openflg)
+    if visibility is None:
+        raise ParseError(
+            f"openflg is {package.openflg[:40]!r}, which does not say who may see the package",
+            code="unknown_openflg",
+            remedy=f"ask the sender for one of {'、'.join(sip4d.VISIBILITY)}, or dismiss the document",
+            position=sip4d_zip.META,
+        )
     if package.openflg not in options.accept_openflg:
         raise ParseError(
-            f"openflg is {package.openflg[:40]!r}: this package is not for the public",
-            code="not_public",
-            remedy="nothing of it may be published; ask the sender for 一般公開可能, or dismiss the document",
+            f"openflg is {package.openflg[:40]!r}, which this installation does not hold",
+            code="not_accepted",
+            remedy="name it in accept_openflg of the feed if you may hold it, or dismiss the document",
             position=sip4d_zip.META,
         )
     if package.licence not in options.accept_licence:
@@ -428,6 +447,7 @@ def _may_be_used(package: Package, options: Options) -> None:
             remedy="ask the sender for an open licence, or dismiss the document",
             position=sip4d_zip.META,
         )
+    return visibility
 
 
 def _constant(package: Package, theme: _Theme, at: datetime) -> dict[str, Any]:
@@ -519,7 +539,8 @@ def _unread(code: str, name: str, label: str, file: str, noticed: _Noticed) -> N
 
 
 class _Row(NamedTuple):
-    """One record as read. `identity` is what tells it from others, `whole` all that it says."""
+    """One record as read. `identity` is what tells it from others, `whole` all that it says, `visibility` whom it is
+    for (None: it is not to be shown, or is no longer one)."""
 
     id: str | None
     identity: tuple[str, ...]
@@ -528,7 +549,7 @@ class _Row(NamedTuple):
     muni_code: str | None
     area_level: str | None
     geometry: bytes | None
-    public: bool
+    visibility: Visibility | None
     position: str
 
 
@@ -573,7 +594,7 @@ def _row(
     geometry = _in_its_prefecture(package, muni_code, geometry, position, noticed)
     if package.code in _OF_A_MUNICIPALITY and muni_code is not None and geometry is not None:
         geometry = None if shapely.from_wkb(geometry).geom_type in ("Point", "MultiPoint") else geometry
-    public = _is_public(package, columns, raw, position, noticed)
+    visibility = _row_visibility(package, columns, raw, position, noticed)
     identity = tuple(_text(raw.get(connid)) or "" for connid in theme.identity)
     if theme.by_geometry or not any(identity):
         identity = (*identity, "" if geometry is None else geometry.hex())
@@ -581,18 +602,15 @@ def _row(
     key = _text(raw.get("id")) or _text(raw.get("uuid"))
     if package.code in _BY_MUNICIPALITY:
         key = muni_code or _text(raw.get("citycode")) or _text(raw.get("cityname"))
-    return _Row(key, identity, whole, props, muni_code, level, geometry, public, position)
+    return _Row(key, identity, whole, props, muni_code, level, geometry, visibility, position)
 
 
-def _is_public(
+def _row_visibility(
     package: Package, columns: Mapping[str, Column], raw: Mapping[str, Any], position: str, noticed: _Noticed
-) -> bool:
-    """Whether a record may be shown and is still one: publicflg 公開可, _pub true, time_to not passed."""
+) -> Visibility | None:
+    """Whom a record is for: everybody whom its package is for, but responders alone where publicflg is not 公開可;
+    None where it is not to be shown (_pub) or is no longer one (time_to)."""
     hidden = None
-    if _text(raw.get("publicflg")) is not None:
-        column = columns["publicflg"]
-        _, flag = _word(package.code, "publicflg", column, raw["publicflg"], False, position, noticed)
-        hidden = None if flag == "publishable" else "publicflg is not 公開可"
     if (_text(raw.get("_pub")) or "true").lower() != "true":
         hidden = "_pub is not true"
     if _has_ended(_time("time_to", raw.get("time_to"), position, noticed), package.information_date):
@@ -600,7 +618,16 @@ def _is_public(
     if hidden is not None:
         cause = f"{hidden}: the record is left out"
         noticed.say("not_public", cause, position, severity="info", remedy="none: the sender wants it so")
-    return hidden is None
+        return None
+    visibility = sip4d.VISIBILITY[package.openflg]
+    if visibility == "public" and _text(raw.get("publicflg")) is not None:
+        column = columns["publicflg"]
+        _, flag = _word(package.code, "publicflg", column, raw["publicflg"], False, position, noticed)
+        if flag != "publishable":
+            cause = "publicflg is not 公開可: the record is for responders alone"
+            noticed.say("not_public", cause, position, severity="info", remedy="none: the sender wants it so")
+            return "responders"
+    return visibility
 
 
 def _keyed(rows: Sequence[_Row], noticed: _Noticed) -> Iterator[tuple[_Row, str]]:

@@ -12,7 +12,15 @@ from functools import cache
 from typing import NamedTuple
 from unicodedata import normalize
 
+from bousai.model import Visibility
 from bousai.vocab import rows
+
+VISIBILITY: dict[str, Visibility] = {
+    "一般公開可能": "public",
+    "災害対応機関のみ公開可能": "responders",
+    "ＩＳＵＴ－ＳＩＴＥのみ公開可能": "isut",
+}
+"""openflg, as the standard writes it → whom a package is for."""
 
 
 class Meaning(NamedTuple):
@@ -59,3 +67,18 @@ def by_name(code: str, connid: str, name: str) -> Meaning | None:
     """
     _, names = _words()
     return names.get((code, connid, name)) or names.get((code[:6], connid, name))
+
+
+@cache
+def words(code: str, connid: str) -> dict[str, tuple[str, str]]:
+    """What a List attribute can say: our value → its word and the word's name in conn_attr_list, in the order of the
+    standard; empty where the attribute is no List.
+
+    >>> words("01-001-01", "eststts")["open"], words("01-005-01", "passstts")["closed"], words("01-001-01", "name")
+    (('開設', 'open'), ('通行止め・閉鎖', 'road_close'), {})
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for row in rows("sip4d_value"):
+        if row["connid"] == connid and row["code"] in (code, code[:6]):
+            found.setdefault(row["value"], (row["ja"], row["conn_attr"]))
+    return found
