@@ -278,6 +278,16 @@ class Catalogue(_Strict):
         """A layer as a tier may see it."""
         return self.release.of(layer, tier, self._units())
 
+    def columns_of(self, kind: str, tier: Visibility) -> frozenset[str] | None:
+        """The properties of a kind that a tier may see, in whichever layer; None where no layer of what sources state
+        holds anything of it back."""
+        layers = [
+            self.released(layer, tier) for layer in self.layers.values() if layer.kind == kind and not layer.inputs
+        ]
+        if not any(layer.held for layer in layers):
+            return None
+        return frozenset(field.name for layer in layers for field in layer.fields)
+
     def _units(self) -> dict[str, frozenset[str | None]]:
         """In which units a column of a name counts, over all layers."""
         found: dict[str, set[str | None]] = {}

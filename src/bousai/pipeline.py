@@ -769,10 +769,10 @@ def publish_layers(
             _current(house, chosen, None)
         at = house.now()
         for tree in _trees(house.settings):
-            if tree.status == "exercise" and not store.has_status(house.store, tree.status):
+            if tree.status == "exercise" and not store.has_status(house.store, tree.status, tree.tier):
                 continue
-            states = {state.feed: state for state in _feed_states(house)}
-            cursor, known_at = store.log_position(house.store)
+            states = {state.feed: state for state in _feed_states(house, tree.tier)}
+            cursor, known_at = store.log_position(house.store, tree.tier)
             if tree.tier != "public" and not tree.root.exists():
                 tree.root.mkdir(parents=True, mode=0o750)
             for layer in chosen:
@@ -859,12 +859,18 @@ def _items(
     known_at: datetime | None,
     muni: str | None,
     bbox: tuple[float, float, float, float] | None,
+    tier: Visibility = "public",
 ) -> RevisionTable:
-    """The items of a layer: what the sources stated, or what follows from several kinds together."""
+    """The items of a layer as a tier may see them: what the sources stated, or what follows from several kinds
+    together. The latter is made of statements and of columns that the tier may see, and so tells of no others."""
+    known = partial(store.items, house.store, valid_at=valid_at, known_at=known_at, status=status, visibility=tier)
     if not layer.inputs:
-        return store.items(
-            house.store, layer.kind, valid_at=valid_at, known_at=known_at, status=status, muni=muni, bbox=bbox
-        )
+        return known(layer.kind, muni=muni, bbox=bbox)
+
+    def shown(table: RevisionTable) -> RevisionTable:
+        names = house.catalogue.columns_of(table.kind, tier)
+        return table if names is None else consolidate.shown_only(table, names)
+
     made = {
         # of a kind that is among its own inputs the store has what was found, and its layer is a view of it
         kind: one
@@ -874,17 +880,21 @@ def _items(
 
     def held(kind: str) -> RevisionTable:
         if kind in made:
-            return _items(house, made[kind], status, valid_at, known_at, None, None)
+            return _items(house, made[kind], status, valid_at, known_at, None, None, tier)
         if kind.endswith(_ENDED):
             kind = kind.removesuffix(_ENDED)
-            return store.endings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
-        return store.items(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
+            return shown(
+                store.endings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status, visibility=tier)
+            )
+        return shown(known(kind))
 
     now = _AsAsked((*layer.inputs, *(kind + _ENDED for kind in layer.endings)), held)
-    seen = {
-        kind: store.sightings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status)
-        for kind in layer.sightings
-    }
+    seen = {}
+    for kind in layer.sightings:
+        every = store.sightings(
+            house.store, kind, valid_at=valid_at, known_at=known_at, status=status, visibility=tier
+        )
+        seen[kind] = replace(every, table=shown(every.table))
     return consolidate.within(consolidate.table(layer.kind, now, seen, valid_at), muni, bbox)
 
 
@@ -900,11 +910,11 @@ def _features(
     bbox: tuple[float, float, float, float] | None = None,
     lasting: bool = False,
 ) -> publish.FeatureTable:
-    table = _items(house, layer, status, valid_at, known_at, muni, bbox)
+    table = _items(house, layer, status, valid_at, known_at, muni, bbox, tier)
     borrowed: dict[str, bytes] = {}
     if layer.geometry_from is not None:
         codes = publish.areas_wanted(table)
-        borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes)
+        borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes, tier)
     return publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
 
 
@@ -926,7 +936,7 @@ def layer_geojson(
         _current(house, [layer], known_at)
         now = house.now()
         features = _features(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
-        states = {state.feed: state for state in _feed_states(house)}
+        states = {state.feed: state for state in _feed_states(house, tier)}
         return publish.layer_chunks(
             features,
             valid_at=valid_at or now,
@@ -944,7 +954,7 @@ def _waiting(refused: Sequence[store.Document]) -> str | None:
     return _several([f"{one.raw.name}: {one.cause}" for one in reversed(refused)])
 
 
-def _feed_states(house: House) -> list[SourceFreshness]:
+def _feed_states(house: House, tier: Visibility = "public") -> list[SourceFreshness]:
     now = house.now()
     states = []
     for feed in house.catalogue.feeds.values():
@@ -959,7 +969,7 @@ def _feed_states(house: House) -> list[SourceFreshness]:
                 late_after=feed.late_after,
                 dead_after=feed.dead_after,
                 last_contact_at=None if contact is None else contact.requested_at,
-                last_content_at=store.last_bulletin_at(house.store, feed.id),
+                last_content_at=store.last_bulletin_at(house.store, feed.id, visibility=tier),
                 last_error=None if attempt is None or attempt.error is None else attempt.error,
                 held=_waiting(refused),
                 credit=feed.credit,
@@ -981,14 +991,16 @@ def feed_states(settings: Settings | None = None) -> list[tuple[SourceFreshness,
                 if state.state in ("late", "dead", "held")
                 else [],
             )
-            for state in _feed_states(house)
+            for state in _feed_states(house, "isut")  # for whoever runs this installation
         ]
 
 
-def history(kind: str, item_id: str, settings: Settings | None = None) -> list[dict[str, Any]]:
-    """Every revision of one thing, in the order in which we learned of them."""
+def history(
+    kind: str, item_id: str, settings: Settings | None = None, *, tier: Visibility = "public"
+) -> list[dict[str, Any]]:
+    """Every revision of one thing that a reader of `tier` may see, in the order in which we learned of them."""
     with opened(settings) as house:
-        return store.history(house.store, kind, item_id)
+        return store.history(house.store, kind, item_id, tier)
 
 
 def trace(
@@ -998,8 +1010,9 @@ def trace(
     valid_at: datetime | None = None,
     known_at: datetime | None = None,
     status: Status = "actual",
+    tier: Visibility = "public",
 ) -> dict[str, Any]:
-    """From a published value to the archived bytes.
+    """From a value that a reader of `tier` may see to the archived bytes.
 
     `reference` is ``<layer>/<feature id>``, optionally ``#<field>``, or the number of a revision. The answer
     holds each revision that makes the value at `valid_at` as known at `known_at` (both default now), its document,
@@ -1008,7 +1021,7 @@ def trace(
     with opened(settings) as house:
         path, _, name = reference.partition("#")
         if path.isascii() and path.isdigit():
-            one = store.trace(house.store, int(path))
+            one = store.trace(house.store, int(path), tier)
             found = [] if one is None else [one]
         else:
             layer_id, _, item_id = path.partition("/")
@@ -1018,11 +1031,11 @@ def trace(
                 raise UsageError(f"layer {layer_id} has no field {name!r}")
             at = valid_at or house.now()
             if layer.inputs:
-                found = _behind(house, layer, item_id, name, status, at, known_at)
+                found = _behind(house, layer, item_id, name, status, at, known_at, tier)
             else:
                 every = [
                     revision
-                    for revision in store.history(house.store, layer.kind, item_id)
+                    for revision in store.history(house.store, layer.kind, item_id, tier)
                     if known_at is None or revision["known_from"] <= known_at
                 ]
                 found = [
@@ -1058,13 +1071,14 @@ def _behind(
     status: Status,
     valid_at: datetime,
     known_at: datetime | None,
+    tier: Visibility,
 ) -> list[dict[str, Any]]:
     """The revisions that an item of a consolidated layer rests upon: all, or those of one field."""
-    table = _items(house, layer, status, valid_at, known_at, None, None)
+    table = _items(house, layer, status, valid_at, known_at, None, None, tier)
     said = (table.props[n] for n, one in enumerate(table.item_id) if one == item_id)
     sources = [source for props in said for source in orjson.loads(props).get("sources", [])]
     wanted = [source["revision"] for source in sources if not field or field in source.get("attributes", [])]
-    found = (store.trace(house.store, revision) for revision in dict.fromkeys(wanted))
+    found = (store.trace(house.store, revision, tier) for revision in dict.fromkeys(wanted))
     return [one for one in found if one is not None]
 
 

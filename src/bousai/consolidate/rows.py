@@ -7,7 +7,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
@@ -95,6 +95,19 @@ def table_of(kind: str, status: Status, valid_at: datetime, known_at: datetime, 
         document=[""] * n,
         position=[""] * n,
     )
+
+
+def shown_only(table: RevisionTable, names: Collection[str]) -> RevisionTable:
+    """A table of which only these properties are left; the others are null. So what is made of it says nothing that
+    its reader could not see in the table itself."""
+    props = []
+    for text in table.props:
+        said = orjson.loads(text)
+        held = [name for name, value in said.items() if value is not None and name not in names]
+        if held:
+            text = orjson.dumps({**said, **dict.fromkeys(held)}, option=orjson.OPT_SORT_KEYS).decode()
+        props.append(text)
+    return replace(table, props=props)
 
 
 def within(
