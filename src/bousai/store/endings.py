@@ -19,13 +19,15 @@ from bousai.store import dialect, read
 from bousai.store.encode import instant, unpack
 from bousai.store.engine import Store
 
+_KNOWN = "{one}.id <= :known AND ({one}.replaced_by IS NULL OR {one}.replaced_by > :known)"
 _NEWEST = (
-    "SELECT * FROM (SELECT b.id, b.msg_type, b.item_count, b.members, s.scope,"
-    " row_number() OVER (PARTITION BY s.scope ORDER BY {order} DESC, b.id DESC) AS place"
+    "SELECT * FROM (SELECT b.id, b.msg_type, b.item_count, b.members, s.scope, {order_b} AS place_in_order,"
+    " row_number() OVER (PARTITION BY s.scope ORDER BY {order_b} DESC, b.id DESC) AS place"
     " FROM scope s JOIN bulletin b ON b.scope_id = s.id"
-    " WHERE s.kind = :kind AND s.status = :status AND s.visibility IN ({circles}) AND b.id <= :known"
-    " AND b.issued_at <= :valid AND (b.replaced_by IS NULL OR b.replaced_by > :known)) newest"
-    " WHERE place = 1 AND msg_type <> 'withdraw'"
+    f" WHERE {{these}} AND b.issued_at <= :valid AND {_KNOWN.format(one='b')}) newest"
+    " WHERE place = 1 AND msg_type <> 'withdraw' AND NOT EXISTS ("
+    "SELECT 1 FROM scope s JOIN bulletin w ON w.scope_id = s.id WHERE {these} AND s.scope = newest.scope"
+    f" AND w.msg_type = 'withdraw' AND {{order_w}} > newest.place_in_order AND {_KNOWN.format(one='w')})"
 )
 _KEPT = (
     "SELECT r.id, r.item_id, r.muni_code, r.props, {geometry} AS geom, r.position FROM revision r WHERE r.id IN :ids"
@@ -42,13 +44,19 @@ def endings(
     visibility: Visibility = "public",
 ) -> RevisionTable:
     """The items of a kind that the newest statement of their scope, issued by `valid_at` and known at `known_at`
-    (None: now), says have ended. Ordered by item id. What an older statement ended and the newest does not speak of
-    is not in
-    it, and nothing is of a scope whose newest statement withdraws another."""
+    (None: now), says have ended. Ordered by item id.
+
+    What an older statement ended and the newest does not speak of is not in it, and nothing is of a scope in which a
+    withdrawal follows its newest statement.
+    """
     circles = ", ".join(f"'{one}'" for one in open_to(visibility))
     with store.engine.connect() as connection:
         known, recorded = read._log_position(connection, known_at, visibility)
-        query = _NEWEST.format(order=dialect.bytewise(connection, "b.order_key"), circles=circles)
+        query = _NEWEST.format(
+            these=f"s.kind = :kind AND s.status = :status AND s.visibility IN ({circles})",
+            order_b=dialect.bytewise(connection, "b.order_key"),
+            order_w=dialect.bytewise(connection, "w.order_key"),
+        )
         bound = {"kind": kind, "status": status, "known": known, "valid": instant(valid_at)}
         ended: dict[int, tuple[str, int]] = {}
         for row in connection.execute(sa.text(query), bound):
