@@ -10,8 +10,7 @@ same twice).
 name, or of one address or facility number, and answers *same* (settled by rule), *ask* (a person must say) or nothing
 (different places). What tells places apart (number, direction, level of school, kind of facility, who runs it,
 branch) forbids *same* whatever else speaks for it. Links are never transitive by accident: a link that would join two
-entries which differ becomes a question. Pure and deterministic: neither the order of the entries nor other
-municipalities change an answer.
+entries which differ becomes a question. Pure and deterministic, whatever the order of the entries.
 """
 
 from __future__ import annotations
@@ -45,13 +44,16 @@ _Floats: TypeAlias = npt.NDArray[np.float64]
 _Bools: TypeAlias = npt.NDArray[np.bool_]
 
 _NEAR_M = 400.0  # beyond it only name or address bring two entries together
-_FAR_M = 3000.0  # beyond it one name is two places
+_FAR_M = 3000.0  # beyond it a name that occurs more than once brings nothing together
 _ALIKE = 80.0  # names less alike (0–100) are compared only where the entries are near
 _EARTH_M = 6_371_008.8
 _FACILITY = 11  # characters of a 共通ID that name the facility
 _TELLING = frozenset("東西南北上下左右前後奥新元中一二三四五六七八九十甲乙丙丁")
 _SIDES = frozenset({"部", "側", "口", "区", "町"})
 _GENERIC = frozenset({"センター", "ホール"})
+_ONE_NAME = 0.95  # likeness of names from which they are one name
+_HOUSE = 0.95  # likeness of addresses from which they are one house
+_LOT = 0.8  # the same, where one says less than the other
 _MARGIN = 0.04  # two candidates of one list that are closer than this are not decided by rule
 
 
@@ -367,18 +369,47 @@ def _candidates(made: Records, columns: _Columns) -> tuple[_Ints, _Ints]:
 # ── comparing ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Compared(NamedTuple):
-    """What was found of each pair of candidates."""
+class _Names(NamedTuple):
+    """How alike the names of pairs are. `score` 0–1; from 0.95 on they are one name, from 0.82 on one misspelt.
 
-    left: _Ints
-    right: _Ints
-    name: _Floats
+    `alias`: one is called in brackets, or with a nickname or district, what the other is called. `opposed`: something
+    in them forbids one place; `told`: of that, a word like 東 or 西. `within`: one contains the other. `kin`: both
+    are known to be something, and not the same (公民館, 交流センター). `lone`: each list has but one of that name.
+    """
+
+    score: _Floats
+    head_equal: _Bools
+    whole: _Bools
+    lone: _Bools
+    alias: _Bools
+    kana: _Bools
+    kin: _Bools
+    opposed: _Bools
+    told: _Bools
+    within: _Bools
+
+
+class _Where(NamedTuple):
+    """Whether pairs are in one place. `score` 0–1, 0.5 where nothing is said (`nowhere`); `address` 0–1 or NaN,
+    `distance` metres or NaN. `vague`: the point of one of them says little. `firm`: on one spot or at one address."""
+
+    score: _Floats
     address: _Floats
     distance: _Floats
     facility: _Bools
+    vague: _Bools
+    nowhere: _Bools
+    firm: _Bools
+
+
+class _Compared(NamedTuple):
+    """What was found of each pair of candidates, and what follows."""
+
+    left: _Ints
+    right: _Ints
+    names: _Names
+    where: _Where
     own_id: _Bools
-    alias: _Bools
-    kana: _Bools
     same: _Bools
     ask: _Bools
     score: _Floats
@@ -504,31 +535,11 @@ def _address(columns: _Columns, a: _Ints, b: _Ints) -> _Floats:
     return found
 
 
-def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
-    """All pairs at once."""
+def _where(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Where:
+    """Place of pairs: by facility number, distance and address."""
     distance = _distance(made, a, b)
-    facility = _equal(columns.facility, a, b)
-    own_id = _equal(columns.own_id, a, b) & (columns.list_[a] != columns.list_[b])
-    stem = np.where(_equal(columns.stem_code, a, b), 1.0, 0.0)
-    unlike = np.flatnonzero(stem == 0.0)
-    stem[unlike] = _ratio(columns.stem, a[unlike], b[unlike])
-    short = _equal(columns.short_code, a, b) & (stem < 1.0)
-    stem = np.where(short, np.maximum(stem, 0.97), stem)
-    nameless = (columns.stem_code[a] < 0) & (columns.stem_code[b] < 0)
-    head_equal = columns.head[a] == columns.head[b]
-    stem = np.where(nameless & head_equal, 0.9, stem)
-    head_missing = ~head_equal & ((columns.head[a] < 0) | (columns.head[b] < 0))
-    name = stem * np.select([head_equal, head_missing], [1.0, 0.92], 0.88)
-    # Where only one side's word for what it is was understood, the whole names tell more (体育センターに).
-    half = np.flatnonzero(head_missing)
-    name[half] = np.maximum(name[half], 0.95 * _ratio([one.whole for one in columns.names], a[half], b[half]))
-    lone = columns.lone[a] & columns.lone[b]
-    whole = _equal(columns.whole, a, b)
-    name = np.where(whole & (lone | ~nameless) | _equal(columns.literal, a, b), 1.0, name)
-    kana = _equal(columns.kana, a, b)
-    alias = _aliased(columns, made, a, b)
-    name = np.where(alias | kana, np.maximum(name, 0.94), name)  # enough where the place is firm
     address = _address(columns, a, b)
+    facility = _equal(columns.facility, a, b)
     vague = columns.vague[a] | columns.vague[b]
     by_distance = np.select(
         [distance <= 30, distance <= 100, distance <= 200, distance <= _NEAR_M, distance <= 1000],
@@ -538,67 +549,126 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     # A point that a list gives to several places (a town's middle, a neighbour's) says little.
     by_distance = np.where(vague, np.minimum(by_distance, np.where(address < 0.45, 0.5, 0.7)), by_distance)
     by_address = np.select(
-        [address >= 0.95, address >= 0.8, address >= 0.6, address >= 0.45], [1.0, 0.9, 0.75, 0.6], 0.0
+        [address >= _HOUSE, address >= _LOT, address >= 0.6, address >= 0.45], [1.0, 0.9, 0.75, 0.6], 0.0
     )
     nowhere = np.isnan(address) & (np.isnan(distance) | vague)
-    place = np.maximum(by_distance, by_address)
-    place = np.where(facility, 1.0, np.where(nowhere, np.maximum(place, 0.5), place))
-    firm = facility | (address >= 0.8) | ((distance <= 50) & ~vague)
+    score = np.maximum(by_distance, by_address)
+    score = np.where(facility, 1.0, np.where(nowhere, np.maximum(score, 0.5), score))
+    firm = facility | (address >= _LOT) | ((distance <= 50) & ~vague)
+    return _Where(score, address, distance, facility, vague, nowhere, firm)
 
-    near = np.flatnonzero((name < 0.95) & firm)
-    named, within = _longer(columns, a[near], b[near])
-    exact = (address >= 0.95) | facility
-    alias[near[named & exact[near]]] = True
-    name[near[named & exact[near]]] = np.maximum(name[near[named & exact[near]]], 0.93)
-    name[near[within]] = np.maximum(name[near[within]], 0.7)
+
+def _alikeness(columns: _Columns, a: _Ints, b: _Ints) -> tuple[_Floats, _Floats]:
+    """Likeness 0–1 of the own words of names, and of the names with what they are."""
+    stem = np.where(_equal(columns.stem_code, a, b), 1.0, 0.0)
+    unlike = np.flatnonzero(stem == 0.0)
+    stem[unlike] = _ratio(columns.stem, a[unlike], b[unlike])
+    stem = np.where(_equal(columns.short_code, a, b), np.maximum(stem, 0.97), stem)  # 七尾東部 and 東部
+    nameless = (columns.stem_code[a] < 0) & (columns.stem_code[b] < 0)
+    head_equal = columns.head[a] == columns.head[b]
+    head_missing = ~head_equal & ((columns.head[a] < 0) | (columns.head[b] < 0))
+    stem = np.where(nameless & head_equal, 0.9, stem)
+    score = stem * np.select([head_equal, head_missing], [1.0, 0.92], 0.88)
+    # Where only one side's word for what it is was understood, the whole names tell more (体育センターに).
+    half = np.flatnonzero(head_missing)
+    score[half] = np.maximum(score[half], 0.95 * _ratio([one.whole for one in columns.names], a[half], b[half]))
+    whole = _equal(columns.whole, a, b) & (~nameless | (columns.lone[a] & columns.lone[b]))
+    return stem, np.where(whole | _equal(columns.literal, a, b), 1.0, score)
+
+
+def _named(made: Records, columns: _Columns, a: _Ints, b: _Ints, where: _Where) -> _Names:
+    """Names of pairs. Nicknames count only at one address, names that contain each other only on one spot."""
+    stem, score = _alikeness(columns, a, b)
+    kana = _equal(columns.kana, a, b)
+    alias = _aliased(columns, made, a, b)
+    score = np.where(alias | kana, np.maximum(score, 0.94), score)  # enough where the place is firm
+    within = np.zeros(len(a), dtype=bool)
+    near = np.flatnonzero((score < _ONE_NAME) & where.firm)
+    nick, within[near] = _longer(columns, a[near], b[near])
+    nick &= (where.address[near] >= _HOUSE) | where.facility[near]
+    alias[near[nick]] = True
+    score[near[nick]] = np.maximum(score[near[nick]], 0.93)
+    score = np.where(within, np.maximum(score, 0.7), score)
 
     opposed = _opposed(columns, a, b) & ~alias
     fuzzy = np.flatnonzero((stem < 0.97) & ~opposed & ~alias & ~kana)
     told = np.zeros(len(a), dtype=bool)
     told[fuzzy] = _telling_difference(columns, a[fuzzy], b[fuzzy])
-    opposed |= told
-    # What was closed (旧) and what bears its name now are one place only where they stand on one ground.
-    former = columns.former[a] != columns.former[b]
-    kin = ~head_equal & ~head_missing
-    renamed = kin & (stem >= 0.97) & (columns.stem_code[a] >= 0) & (address >= 0.95) & ~(distance > 50)
-    renamed &= columns.lone_stem[a] & columns.lone_stem[b]
-    unsure = (former & ~firm) | (_differ(columns.inside, a, b) & ~alias) | (kin & ~renamed & ~alias)
-    same = (
-        ((name >= 0.95) & (place >= 0.7))
-        | ((name >= 0.95) & (place >= 0.5) & lone & ~(address < 0.2))
-        | ((name >= 0.82) & firm)
-        | ((name >= 0.6) & facility & head_equal)
+    head_equal = columns.head[a] == columns.head[b]
+    kin = _differ(columns.head, a, b)
+    # A 公民館 that has become a コミュニティセンター: the same words, the same house, and no list has both.
+    renamed = kin & (stem >= 0.97) & (columns.stem_code[a] >= 0) & columns.lone_stem[a] & columns.lone_stem[b]
+    renamed &= (where.address >= _HOUSE) & ~(where.distance > 50)
+    return _Names(
+        score=score,
+        head_equal=head_equal,
+        whole=_equal(columns.whole, a, b),
+        lone=columns.lone[a] & columns.lone[b],
+        alias=alias,
+        kana=kana,
+        kin=kin & ~renamed & ~alias,
+        opposed=opposed | told,
+        told=told,
+        within=within,
     )
-    same &= ~opposed & ~unsure
+
+
+def _one_facility(columns: _Columns, a: _Ints, b: _Ints, names: _Names, where: _Where) -> _Bools:
+    """Whether two entries of one list name one facility: its parts, or the same twice."""
+    school = (columns.levels[a] > 0) & (columns.levels[b] > 0) & (columns.stem_code[a] >= 0)
+    parted = columns.parts[a] != columns.parts[b]
+    spot = where.facility | (where.address >= _HOUSE)
+    spot |= (where.distance <= 30) & ~where.vague & ~(where.address < 0.6)
+    spot |= parted & (where.distance <= 200)
+    # The name of a school occurs once in a municipality.
+    spot |= school & parted & (where.distance <= 1000) & ~(where.address < 0.6)
+    spot |= school & np.isnan(where.address) & np.isnan(where.distance)
+    one_name = names.whole & (columns.former[a] == columns.former[b]) & ~_differ(columns.inside, a, b)
+    found: _Bools = spot & one_name & ~names.opposed & ~_differ(columns.city, a, b)
+    return found
+
+
+def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
+    """All pairs at once: what speaks for one place, and what follows from it."""
+    where = _where(made, columns, a, b)
+    names = _named(made, columns, a, b, where)
+    name, place, address = names.score, where.score, where.address
+    own_id = _equal(columns.own_id, a, b)
+    one_name = name >= _ONE_NAME
+    house = (address >= _HOUSE) & ~(where.distance > 30)
+
+    # What was closed (旧) and what bears its name now are one place only where they stand on one ground.
+    unsure = (columns.former[a] != columns.former[b]) & ~where.firm
+    unsure |= (_differ(columns.inside, a, b) & ~names.alias) | names.kin
+    same = one_name & (place >= 0.7)
+    same |= one_name & (place >= 0.5) & names.lone & ~(address < 0.2)
+    same |= (name >= 0.82) & where.firm
+    same |= (name >= 0.6) & where.facility & names.head_equal
+    same &= ~names.opposed & ~unsure
     # A feed's own number of an entry holds across its kinds, unless it merely counts lines.
     unnamed = (columns.literal[a] < 0) | (columns.literal[b] < 0)
-    same |= own_id & (unnamed | ((name >= 0.6) & ~opposed))
-    ask = ~same & ~opposed & ~kin & (name >= 0.95) & ((place >= 0.5) | lone)
-    ask |= ~same & ~opposed & (name >= 0.65) & firm & ((address >= 0.95) | facility | (distance <= 30))
-    ask |= ~same & ~opposed & (name >= 0.4) & facility & head_equal & (columns.levels[a] > 0)
-    # One school at one address under another name: renamed, or merged with its neighbour.
-    one_house = (address >= 0.95) & ~(distance > 30) & ~vague & head_equal & (columns.house[a, 0] >= 0)
-    ask |= ~same & ~opposed & one_house & ((name >= 0.5) | (columns.levels[a] > 0))
-    part_of = np.zeros(len(a), dtype=bool)
-    part_of[near[within]] = True
-    ask |= told & part_of & (address >= 0.95) & ~(distance > 30)  # ルートイン and ルートイン七尾東
-    ask |= own_id & ~same
+    same |= own_id & (unnamed | ((name >= 0.6) & ~names.opposed))
+
+    ask = one_name & ~names.kin & ((place >= 0.5) | names.lone)
+    ask |= (name >= 0.65) & where.firm & ((address >= _HOUSE) | where.facility | (where.distance <= 30))
+    ask |= (name >= 0.4) & where.facility & names.head_equal & (columns.levels[a] > 0)
+    # One house under another name: renamed, or merged with its neighbour.
+    numbered = (columns.house[a, 0] >= 0) & ~where.vague & names.head_equal
+    ask |= house & numbered & ((name >= 0.5) | (columns.levels[a] > 0))
+    ask &= ~names.opposed
+    ask |= names.told & names.within & house  # ルートイン and ルートイン七尾東
+    ask |= own_id
     # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
-    abroad = _differ(columns.city, a, b) & ~facility
-    ask = np.where(abroad, (name >= 0.95) & (distance <= 100) & ~vague & ~(address < 0.45) & ~opposed, ask)
+    abroad = _differ(columns.city, a, b) & ~where.facility
+    likely = one_name & (where.distance <= 100) & ~where.vague & ~(address < 0.45) & ~names.opposed
+    ask = np.where(abroad, likely, ask)
     same &= ~abroad
     one_list = columns.list_[a] == columns.list_[b]
-    school = (columns.levels[a] > 0) & (columns.levels[b] > 0) & ~former & ~nameless
-    one_facility = facility | (address >= 0.95) | ((distance <= 30) & ~vague & ~(address < 0.6))
-    parted = columns.parts[a] != columns.parts[b]
-    one_facility |= parted & ((distance <= 200) | (school & (distance <= 1000) & ~(address < 0.6)))
-    one_facility |= school & np.isnan(address) & np.isnan(distance)
-    one_facility &= whole & ~former & ~_differ(columns.inside, a, b)
-    same = np.where(one_list, one_facility & ~opposed & ~abroad, same)
-    ask &= ~one_list
+    same = np.where(one_list, _one_facility(columns, a, b, names, where), same)
+    ask &= ~one_list & ~same
     score = np.clip(0.6 * name + 0.4 * place, 0.0, 1.0)
     score = np.where(own_id & same, np.maximum(score, 0.99), score)
-    return _Compared(a, b, name, address, distance, facility, own_id, alias, kana, same, ask, score)
+    return _Compared(a, b, names, where, own_id, same, ask, score)
 
 
 # ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -635,11 +705,11 @@ def _strength(columns: _Columns, found: _Compared, n: int) -> float:
     nearer.
     """
     one, two = int(found.left[n]), int(found.right[n])
-    distance, address = float(found.distance[n]), float(found.address[n])
-    strength = float(found.score[n]) + (0.05 if found.facility[n] else 0.0)
+    distance, address = float(found.where.distance[n]), float(found.where.address[n])
+    strength = float(found.score[n]) + (0.05 if found.where.facility[n] else 0.0)
     strength += 0.05 if columns.parts[one] == columns.parts[two] else 0.0
     far = 0.0 if np.isnan(distance) else min(distance, 400.0) / 4000.0
-    strength -= far / 4.0 if address >= 0.95 else far  # a point is wrong more often than a whole address
+    strength -= far / 4.0 if address >= _HOUSE else far  # a point is wrong more often than a whole address
     return strength - (0.0 if np.isnan(address) else 0.1 * (1.0 - address))
 
 
@@ -722,23 +792,23 @@ def _link(
     made: Records, columns: _Columns, found: _Compared, n: int, verdict: Verdict, doubt: str | None = None
 ) -> Link:
     one, two = int(found.left[n]), int(found.right[n])
-    reasons = [f"name={found.name[n]:.2f}"]
+    reasons = [f"name={found.names.score[n]:.2f}"]
     if found.own_id[n]:
         reasons.append(f"source_id={made.source_id[one]}")
-    if found.kana[n]:
+    if found.names.kana[n]:
         reasons.append("kana")
-    if found.alias[n]:
+    if found.names.alias[n]:
         reasons.append("alias")
     if columns.former[one] != columns.former[two]:
         reasons.append("former")
     if columns.parts[one] != columns.parts[two]:
         parts = columns.names[one].parts ^ columns.names[two].parts
         reasons.append(f"part={'・'.join(sorted(parts))}")
-    if not np.isnan(found.address[n]):
-        reasons.append(f"address={found.address[n]:.2f}")
-    if not np.isnan(found.distance[n]):
-        reasons.append(f"distance={found.distance[n]:.0f} m")
-    if found.facility[n]:
+    if not np.isnan(found.where.address[n]):
+        reasons.append(f"address={found.where.address[n]:.2f}")
+    if not np.isnan(found.where.distance[n]):
+        reasons.append(f"distance={found.where.distance[n]:.0f} m")
+    if found.where.facility[n]:
         reasons.append(f"facility={made.facility[one]}")
     if doubt is not None:
         reasons.append(doubt)
