@@ -125,10 +125,11 @@ def decide(now: Mapping[str, RevisionTable], left: str, right: str, verdict: Lit
         raise UsageError(f"both keys are {left}", remedy="give two entries")
     said = decisions_of(now["register_decision"])
     if verdict == "same":
-        _refuse_parted(said, _members(place_of, place_of[left]), _members(place_of, place_of[right]), (left, right))
+        spoken = [one for one in said if one.pair != (min(left, right), max(left, right))]
+        _refuse_parted(spoken, _members(place_of, place_of[left]), _members(place_of, place_of[right]))
     else:
         _refuse_joined(said, left, right)
-    return left, right, verdict
+    return min(left, right), max(left, right), verdict
 
 
 def merge(now: Mapping[str, RevisionTable], one: str, two: str) -> list[Answer]:
@@ -137,7 +138,10 @@ def merge(now: Mapping[str, RevisionTable], one: str, two: str) -> list[Answer]:
     left, right = (ids[_active(now, place_id)].founder for place_id in (one, two))
     if left == right:
         raise UsageError(f"{one} and {two} are one place already", remedy=f"see: bousai history shelter_place {two}")
-    return [decide(now, left, right, "same")]
+    place_of = _places_of_entries(now)
+    said = decisions_of(now["register_decision"])
+    _refuse_parted(said, _members(place_of, place_of[left]), _members(place_of, place_of[right]))
+    return [(min(left, right), max(left, right), "same")]
 
 
 def split(now: Mapping[str, RevisionTable], place_id: str, keys: Sequence[str]) -> list[Answer]:
@@ -151,7 +155,7 @@ def split(now: Mapping[str, RevisionTable], place_id: str, keys: Sequence[str]) 
     rest = [key for key in members if key not in parted]
     if not rest:
         raise UsageError(f"these are all members of {active}", remedy="name those that are another place")
-    answers: list[Answer] = [(one, two, "different") for one in parted for two in rest]
+    answers: list[Answer] = [(min(one, two), max(one, two), "different") for one in parted for two in rest]
     answers += [(one, two, "same") for part in (parted, rest) for one, two in pairwise(part)]
     return answers
 
@@ -194,14 +198,11 @@ def _active(now: Mapping[str, RevisionTable], place_id: str) -> str:
     return one.id
 
 
-def _refuse_parted(
-    said: Sequence[Decision], left: Collection[str], right: Collection[str], pair: tuple[str, str]
-) -> None:
+def _refuse_parted(said: Sequence[Decision], left: Collection[str], right: Collection[str]) -> None:
     """Where a member of the one place was called different from a member of the other."""
     for one in said:
         a, b = one.pair
-        across = (a in left and b in right) or (a in right and b in left)
-        if one.verdict == "different" and across and {a, b} != set(pair):
+        if one.verdict == "different" and ((a in left and b in right) or (a in right and b in left)):
             raise _against(one)
 
 
