@@ -172,6 +172,28 @@ def test_one_name_in_two_municipalities_is_two_places_though_a_list_gives_them_o
     assert verdict(entry("朝日小学校"), city("朝日小学校", muni="17210")) == "ask"
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("吉尾小学校（体育館）", "吉尾体育館"),
+        ("横島町体育館", "横島体育館"),
+        ("プラザ信開　川原町（４Ｆ）", "プラザ信開"),
+        ("相見小学校体育館", "押水小学校体育館"),
+        ("ホテルルートイン七尾東", "ホテルルートイン"),
+        ("つくしの里", "つくし里山荘"),
+    ],
+)
+def test_what_may_be_one_house_is_a_question(left: str, right: str) -> None:
+    assert verdict(entry(left), city(right)) == "ask"
+
+
+def test_a_house_that_has_another_word_for_what_it_is_must_be_the_only_one_at_its_address() -> None:
+    park, square = entry("桜児童公園"), entry("桜公園", address="七尾市山王町9", at=(136.9703, 37.04))
+    assert verdict(park, city("桜公園")) == "same"
+    assert verdict(park, city("桜公園", address="七尾市山王町5")) != "same"
+    assert verdict(park, city("桜公園"), square) != "same"
+
+
 def test_a_ward_is_its_city() -> None:
     one = entry("黒髪小学校", muni="43101", address="熊本市中央区黒髪2-2-1", at=(130.72, 32.81))
     two = city("黒髪小学校", muni="43100", address="中央区黒髪2丁目2番1号", at=None)

@@ -613,6 +613,15 @@ def _named(made: Records, columns: _Columns, a: _Ints, b: _Ints, where: _Where) 
     )
 
 
+def _hall_of_school(columns: _Columns, a: _Ints, b: _Ints) -> _Bools:
+    """Whether one is a part of what has the other's own words: 吉尾小学校（体育館） and 吉尾体育館."""
+    found = np.zeros(len(a), dtype=bool)
+    for n in np.flatnonzero(_equal(columns.stem_code, a, b) & (columns.parts[a] != columns.parts[b])).tolist():
+        one, two = columns.names[a[n]], columns.names[b[n]]
+        found[n] = one.head in two.parts or two.head in one.parts
+    return found
+
+
 def _one_facility(columns: _Columns, a: _Ints, b: _Ints, names: _Names, where: _Where) -> _Bools:
     """Whether two entries of one list name one facility: its parts, or the same twice."""
     school = (columns.levels[a] > 0) & (columns.levels[b] > 0) & (columns.stem_code[a] >= 0)
@@ -655,7 +664,9 @@ def _compare(made: Records, columns: _Columns, a: _Ints, b: _Ints) -> _Compared:
     # One house under another name: renamed, or merged with its neighbour.
     numbered = (columns.house[a, 0] >= 0) & ~where.vague & names.head_equal
     ask |= house & numbered & ((name >= 0.5) | (columns.levels[a] > 0))
+    ask |= (name >= 0.75) & names.lone & names.head_equal & (where.distance <= _NEAR_M) & ~where.vague
     ask &= ~names.opposed
+    ask |= _hall_of_school(columns, a, b) & (address >= _HOUSE)
     ask |= names.told & names.within & house  # ルートイン and ルートイン七尾東
     ask |= own_id
     # A position can be wrong, and then lies in another municipality; who states the entry is right more often.
