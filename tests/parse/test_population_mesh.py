@@ -37,7 +37,7 @@ def read(body: bytes, name: str = "tblT001141H5339.txt", **options: Any) -> tupl
 
 
 def items(bulletins: Sequence[Bulletin]) -> dict[str, Item]:
-    return {item.item_id: item for one in bulletins for item in one.items.rows()}
+    return {item.props["mesh_code"]: item for one in bulletins for item in one.items.rows()}
 
 
 def people(bulletins: Sequence[Bulletin]) -> dict[str, int | None]:
@@ -55,13 +55,13 @@ def test_a_table_of_e_stat_is_the_whole_of_its_square_as_of_the_census() -> None
     (one,), issues = read(body)
     assert not issues
     assert (one.scope, one.complete, one.status, one.issuer) == (
-        "estat/population_mesh/500m/5339",
+        "estat/population_mesh/2020-10-01/500m/5339",
         True,
         "actual",
         "総務省統計局",
     )
-    assert one.issued_at is not None
-    assert one.issued_at.isoformat() == "2020-10-01T00:00:00+09:00"
+    assert one.issued_at is None  # the document's own time: given out again it corrects what was there
+    assert list(one.items.item_id) == ["2020-10-01/533946113", "2020-10-01/533946114"]
     first = items([one])["533946113"]
     assert first.props == {
         "mesh_code": "533946113",
@@ -75,6 +75,7 @@ def test_a_table_of_e_stat_is_the_whole_of_its_square_as_of_the_census() -> None
         "merged_from": [],
         "table_id": "T001141",
         "datum": "JGD2011",
+        "covers": "5339",
     }
     assert first.position == "line 3"
     assert first.geometry is not None
@@ -145,6 +146,7 @@ def test_a_file_by_prefecture_is_not_all_of_any_square() -> None:
     body = text(E_STAT, LABELS, "533946113,0,,,812,401,455", "543900001,0,,,9,4,3")
     found, _ = read(body, "tblT001141H14.txt")
     assert [(one.scope[-9:], one.complete) for one in found] == [("500m/5339", False), ("500m/5439", False)]
+    assert {item.props["covers"] for item in items(found).values()} == {"14"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
@@ -153,11 +155,13 @@ def test_a_list_of_ones_own(encoding: str) -> None:
     found, issues = read(body, "people_2024-01-01.csv")
     assert not issues
     assert [(one.scope, one.complete) for one in found] == [
-        ("estat/population_mesh/1km/5339", False),
-        ("estat/population_mesh/2km/5339", False),
+        ("estat/population_mesh/2024-01-01/1km/5339", False),
+        ("estat/population_mesh/2024-01-01/2km/5339", False),
     ]
     assert people(found) == {"53394611": 1234, "533946005": 20}
-    assert {item.props["surveyed_on"] for item in items(found).values()} == {"2024-01-01"}
+    assert {(one.props["surveyed_on"], one.props["covers"]) for one in items(found).values()} == {
+        ("2024-01-01", None)
+    }
 
 
 def test_a_list_without_households() -> None:
@@ -177,7 +181,7 @@ def test_every_level_goes_through_with_its_number(level: str, numbers: list[int]
     found, issues = read(body, "people_2020.csv")
     assert not issues
     assert people(found) == known
-    assert {one.scope.split("/")[2] for one in found} == {level}
+    assert {one.scope.split("/")[3] for one in found} == {level}
 
 
 def test_a_drill_says_so_in_a_heading() -> None:
@@ -192,7 +196,7 @@ def test_a_row_of_no_square_is_held_back_and_the_statement_not_whole() -> None:
     (one,), issues = read(text(E_STAT, LABELS, "533946113,0,,,8,4,4", "533946119,0,,,8,4,4"))
     assert [issue.code for issue in issues] == ["bad_mesh_code"]
     assert not one.complete
-    assert list(people([one])) == ["533946113"]
+    assert [(code, item.props["covers"]) for code, item in items([one]).items()] == [("533946113", None)]
 
 
 def test_a_row_that_is_there_twice_counts_once_and_two_that_differ_are_both_left_for_the_next_step() -> None:
@@ -200,7 +204,10 @@ def test_a_row_that_is_there_twice_counts_once_and_two_that_differ_are_both_left
     assert [issue.code for issue in issues] == ["repeated_row"]
     assert (people([one]), one.complete) == ({"533946113": 8}, True)
     (one,), _ = read(text(E_STAT, LABELS, "533946113,0,,,8,4,4", "533946113,0,,,9,4,4"))
-    assert list(one.items.item_id) == ["533946113", "533946113"]  # normalise refuses: which one holds is not known
+    assert list(one.items.props["mesh_code"]) == [
+        "533946113",
+        "533946113",
+    ]  # normalise refuses: which one holds is not known
 
 
 @pytest.mark.parametrize("cell", ["-5", "1.5", "8人くらい", "①"])

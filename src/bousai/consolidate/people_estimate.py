@@ -12,21 +12,22 @@ say. One item for each municipality (or ward) and hazard, ``<municipality>/<haza
   storm surge. Who lives in its zones of that hazard.
 
 How. A square belongs to the municipality in which its centre lies, so that nobody is counted twice. A populated
-square on the shore whose centre lies in the water belongs to the municipality that it touches nearest to its centre,
-so that nobody is lost; where the areas of a neighbouring prefecture are not loaded, such a square may be of that one,
-and `uncertainty` says so. A square lies in a zone where its centre does (`hazard_exposure`), of whichever map and
-scenario (想定): at 1 km that says little of a narrow zone, at 250 m more. Whose square no map tells of is in
+square on the shore whose centre lies in the water belongs to the municipality that it reaches into nearest to its
+centre, so that nobody is lost; where the areas of a neighbouring prefecture are not loaded, such a square may be of
+that one, and `uncertainty` says so. A square lies in a zone where its centre does (`hazard_exposure`), of whichever
+map and scenario (想定): at 1 km that says little of a narrow zone, at 250 m more. Whose square no map tells of is in
 `not_covered` and never taken to be outside; where no square is told of there is no number at all, never 0. Landslides
 are left out: their zones are narrower than any square.
 
-Of several meshes the one that has all of the municipality is taken, then the newest, then the finest; what the others
-give stands beside it in `others`. People of a suppressed square are in the square that it was merged into and nowhere
-else. What is known to be missing is in `incomplete`. No mesh, no item.
+Of several meshes the one that has all of the municipality is taken, then the newest that is not of a later day (else
+the first after it), then the finest; what the others give stands beside it in `others`. People of a suppressed square
+are in the square that it was merged into and nowhere else. What is known to be missing is in `uncertainty`. No
+mesh, no item.
 
 Known gaps:
 * residents of the census night, not those who are there now: commuters, visitors, those who have left
 * within a municipality the intensity is the highest that was observed in it, for all of it
-* a populated square that touches no municipality (land made after the edition of N03) is in none
+* a populated square that reaches into no municipality (land made after the edition of N03) is in none
 * a tsunami that runs up a river reaches municipalities without a coast; they have no item
 """
 
@@ -49,6 +50,7 @@ from bousai.consolidate.situation_warnings import Warned
 from bousai.model import RevisionTable, Sightings
 from bousai.vocab import jma, mesh
 from bousai.vocab.count import Count, reported, without
+from bousai.vocab.japanese_time import JST
 from bousai.vocab.municipality import municipalities
 from bousai.vocab.prefecture_box import boxes as boxes_of_prefectures
 
@@ -140,6 +142,7 @@ _BASIS = (
     ),
     *("of", "match", "stated_for", "issuer", "issued_at", "source", "revision"),
 )
+_METRE = 1e-5  # degrees: by less than that a square does not reach into a municipality
 _OTHERS = ("mesh_source", "mesh_level", "population_on", "population", "residents", "cells", "mesh_squares_missing")
 
 Numbers = npt.NDArray[np.float64]
@@ -149,13 +152,13 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
     """The estimates at `valid_at`, of what is in force then."""
     hit = _hit(now, valid_at)
     made: list[rows.Row] = []
-    if hit and len(now["population_mesh"]):
+    if hit and len(seen["population_mesh"]):
         ground = _ground(seen["municipality"], valid_at)
-        peopled = _peopled(now["population_mesh"], ground, {code for code, _ in hit})
+        peopled = _peopled(seen["population_mesh"], ground, {code for code, _ in hit})
         exposed = _exposed(now["hazard_exposure"], peopled)
         for (code, hazard), because in sorted(hit.items()):
             if code in peopled.squares:
-                made += _row(code, hazard, because, peopled, exposed, ground)
+                made += _row(code, hazard, because, peopled, exposed, ground, valid_at)
     known = seen["municipality"].table
     return rows.table_of("people_estimate", known.status, valid_at, known.known_at, made)
 
@@ -264,23 +267,25 @@ class _Peopled:
         return [] if code[:2] in covers else [one for one in self.squares[code] if one not in covers]
 
 
-def _peopled(table: RevisionTable, ground: _Ground, wanted: set[str]) -> _Peopled:
+def _peopled(seen: Sightings, ground: _Ground, wanted: set[str]) -> _Peopled:
+    table = seen.table
     shapes = {code: shape for code, shape in zip(ground.code, ground.shapes, strict=True) if code in wanted}
     squares = {code: _squares(shape) for code, shape in shapes.items()}
     touched = {square for those in squares.values() for square in those}
-    keep = [row for row, code in enumerate(table.item_id) if code[:4] in touched]
+    every = [item_id.rpartition("/")[2] for item_id in table.item_id]  # <day>/<code>
+    keep = [row for row, code in enumerate(every) if code[:4] in touched and seen.until[row] is None]
     known: dict[_Edition, set[str]] = defaultdict(set)
     covers: dict[_Edition, set[str]] = defaultdict(set)
     cells: dict[tuple[str, _Edition], list[_Cell]] = defaultdict(list)
-    owners, open_at = _owners([table.item_id[row] for row in keep], list(shapes.values()), ground)
+    owners, open_at = _owners([every[row] for row in keep], list(shapes.values()), ground)
     for row, owner in zip(keep, owners, strict=True):
         props = orjson.loads(table.props[row])
         edition = _Edition(table.source[row], props["surveyed_on"], props["mesh_level"])
-        known[edition].add(table.item_id[row])
+        known[edition].add(every[row])
         if props["covers"] is not None:
             covers[edition].add(props["covers"])
         if owner in wanted:
-            cells[owner, edition].append(_Cell(table.item_id[row], row, props))
+            cells[owner, edition].append(_Cell(every[row], row, props))
     return _Peopled(table, squares, cells, open_at, known, covers)
 
 
@@ -296,7 +301,8 @@ def _squares(shape: Any) -> list[str]:
 
 
 def _owners(codes: Sequence[str], wanted: Sequence[Any], ground: _Ground) -> tuple[list[str], set[str]]:
-    """The municipality of each square, "" where it is not near a wanted one or touches none; and the municipalities
+    """The municipality of each square, "" where it is not near a wanted one or reaches into none; and the
+    municipalities
     that were given a square on which a prefecture may lie whose areas are not loaded."""
     found = [""] * len(codes)
     open_at: set[str] = set()
@@ -310,7 +316,9 @@ def _owners(codes: Sequence[str], wanted: Sequence[Any], ground: _Ground) -> tup
         found[square] = min(ground.code[area], found[square] or "~")
     # Where the centre is in the water, or in no municipality that is known.
     lost = [n for n, square in enumerate(near.tolist()) if not found[square]]
-    of, area = shapely.STRtree(ground.shapes).query(boxes[near[lost]], predicate="intersects")
+    west, south, east, north = mesh.bounds([codes[square] for square in near[lost].tolist()]).T
+    within = shapely.box(west + _METRE, south + _METRE, east - _METRE, north - _METRE)
+    of, area = shapely.STRtree(ground.shapes).query(within, predicate="intersects")
     away = shapely.distance(shapely.points(x[lost], y[lost])[of], ground.shapes[area])
     unloaded = [box for pref, box in boxes_of_prefectures().items() if pref not in {code[:2] for code in ground.code}]
     for _, code, n in sorted(zip(away.tolist(), (ground.code[one] for one in area), of.tolist(), strict=True)):
@@ -325,20 +333,21 @@ def _owners(codes: Sequence[str], wanted: Sequence[Any], ground: _Ground) -> tup
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Exposed:
-    """What is said of the hazards of squares. `row`: square and hazard → the row of the table that says it."""
+    """What is said of the hazards of squares (by their row). `row`: square and hazard → the row of `table` that says
+    it."""
 
     table: RevisionTable
-    said: Mapping[str, hazard_exposure.Exposure]
-    row: Mapping[tuple[str, str], int]
+    said: Mapping[int, hazard_exposure.Exposure]
+    row: Mapping[tuple[int, str], int]
 
-    def state(self, code: str, hazard: str) -> str:
+    def state(self, cell: _Cell, hazard: str) -> str:
         """inside, outside or not_covered."""
-        return str(self.said[code].hazards[hazard]["state"]) if code in self.said else "not_covered"
+        return str(self.said[cell.row].hazards[hazard]["state"]) if cell.row in self.said else "not_covered"
 
 
 def _exposed(table: RevisionTable, peopled: _Peopled) -> _Exposed:
     keys = {
-        hazard_exposure.subject_key("population_mesh", cell.code): cell.code
+        hazard_exposure.subject_key("population_mesh", peopled.table.item_id[cell.row]): cell.row
         for cells in peopled.cells.values()
         for cell in cells
     }
@@ -366,6 +375,7 @@ def _row(
     peopled: _Peopled,
     exposed: _Exposed,
     ground: _Ground,
+    valid_at: datetime,
 ) -> list[rows.Row]:
     """The item of a municipality and hazard; none where no mesh has anything of it."""
     editions = [
@@ -378,7 +388,7 @@ def _row(
     editions.sort(
         key=lambda one: (
             len(peopled.missing(code, one)),
-            -date.fromisoformat(one.on).toordinal(),
+            *_how_old(one, valid_at),
             mesh.LEVELS[one.level].steps,
             one.source,
         )
@@ -413,6 +423,12 @@ def _row(
     ]
 
 
+def _how_old(edition: _Edition, valid_at: datetime) -> tuple[bool, int]:
+    """By which editions are ordered: first those up to that day, the newest of them first, then those after it."""
+    days = (valid_at.astimezone(JST).date() - date.fromisoformat(edition.on)).days
+    return days < 0, abs(days)
+
+
 def _figures(
     code: str,
     hazard: str,
@@ -432,7 +448,7 @@ def _figures(
         suppressed += count["state"] == "suppressed"
         elsewhere += count["state"] == "suppressed" and cell.props["merged_into"] not in peopled.known[edition]
         unknown += count["value"] is None and count["state"] != "suppressed"
-        state = exposed.state(cell.code, hazard) if in_zones else "inside"
+        state = exposed.state(cell, hazard) if in_zones else "inside"
         squares[state] += 1
         people[state] += count["value"] or 0
     missing = peopled.missing(code, edition)
@@ -508,7 +524,7 @@ def _claims(
     cells = sorted(peopled.cells.get((code, edition), ()))
     by_mesh = [*_NUMBERS, "mesh_level", "mesh_source", "population_on", "population_year", "uncertainty"]
     claims += _one_a_document(peopled.table, [cell.row for cell in cells], by_mesh)
-    by_map = [exposed.row[cell.code, hazard] for cell in cells if (cell.code, hazard) in exposed.row]
+    by_map = [exposed.row[cell.row, hazard] for cell in cells if (cell.row, hazard) in exposed.row]
     claims += _one_a_document(exposed.table, by_map, list(_NUMBERS))
     return claims
 

@@ -13,12 +13,11 @@ Two forms, each as CSV or TXT in UTF-8 or CP932, bare or as the only table of a 
 * a list with a column ``mesh_code`` (or KEY_CODE, メッシュコード) and ``population`` (or 人口), and ``households``
   (or 世帯数) where there is one. Its date is in its name (people_2020.csv, people_2024-01-01.csv).
 
-A statement holds from the day of the census (1 October), which is also when it is said to be issued: it speaks of
-that day, whenever it was printed. Scope ``<source>/population_mesh/<level>/<80 km square>``: a newer census replaces
-the older one square by square. The file of one 80 km square (tblT001141H5339.txt) is all of it and complete; a square
-that it does not list has no inhabitant. A file by prefecture (tblT001141H17.txt) is not, as a square at its edge goes
-on in another, and of a list of one's own it is not known. ``covers`` says of which 80 km square or prefecture the
-file has every inhabitant.
+Scope ``<source>/population_mesh/<day>/<level>/<80 km square>``, item ``<day>/<code>``, by the day of which the
+figures are: a newer census stands beside the older one, and a file that is given out again corrects its own. The file
+of one 80 km square (tblT001141H5339.txt) is all of it and complete; a square that it does not list has no inhabitant.
+A file by prefecture (tblT001141H17.txt) is not, as a square at its edge goes on in another, and of a list of one's
+own it is not known. ``covers`` says of which 80 km square or prefecture the file has every inhabitant.
 
 秘匿 (HTKSYORI): where few people live, the details of a square are added to those of another one. ``*`` in the square
 says so (HTKSYORI 2, HTKSAKI names the other), and the other one lists those that it took in (HTKSYORI 1, GASSAN). The
@@ -38,7 +37,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -54,7 +53,6 @@ from bousai.model import Bulletin, Issue, ItemTable, Status
 from bousai.vocab import drill, mesh
 from bousai.vocab import rows as code_list
 from bousai.vocab.count import Count, count, reported, without
-from bousai.vocab.japanese_time import JST
 
 VERSION = "1"
 Meaning: TypeAlias = Literal["mesh_code", "population", "households"]
@@ -358,11 +356,11 @@ def _bulletin(
     households = rows.households
     return Bulletin(
         kind="population_mesh",
-        scope=f"{said.options.source}/population_mesh/{level}/{square}",
-        issued_at=datetime(said.on.year, said.on.month, said.on.day, tzinfo=JST),
+        scope=f"{said.options.source}/population_mesh/{said.on}/{level}/{square}",
+        issued_at=None,
         status=said.status,
         items=ItemTable(
-            item_id=codes,
+            item_id=[f"{said.on}/{code}" for code in codes],
             props={
                 "mesh_code": codes,
                 "mesh_level": [level] * len(some),
