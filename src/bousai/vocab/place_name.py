@@ -180,7 +180,7 @@ def taken_apart(name: str, muni_code: str | None = None) -> PlaceName:
     words = _words()
     plain = comparable(name)
     former = False
-    if plain.startswith(("(旧)", "(元)")):
+    if plain.startswith(("(旧)", "(元)")) and len(plain) > 3:
         former, plain = True, plain[3:]
     inside: list[str] = []
     parts: set[str] = set()
