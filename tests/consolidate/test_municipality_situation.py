@@ -382,6 +382,21 @@ def test_orders_and_levels_of_the_agency_stay_apart() -> None:
     assert {group for group, at in props["as_of"].items() if at} == {"warnings", "orders"}
 
 
+def test_who_is_seen_to_be_inland_is_not_warned_of_a_coast_of_the_prefecture() -> None:
+    square = {(x, y): shapely.box(x, y, x + 1, y + 1) for x in range(3) for y in range(3)}
+    codes = dict(
+        zip(square, ("02201", "02202", "02203", "02204", "02205", "02206", "02207", "02208", "02209"), strict=True)
+    )
+    areas = [stated(code, _geometry=square[place]) for place, code in codes.items()]
+    sections = [stated(None, "e/201", coast_code="201", coast_name="x", event_id="e", grade="major_warning")]
+    found = situation(table("tsunami_forecast", sections), municipality=areas)
+    warned = {
+        code: [one["match"] for one in props["tsunami"]] for code, props in found.items() if code in codes.values()
+    }
+    assert warned.pop(codes[1, 1]) == []
+    assert set(map(tuple, warned.values())) == {("prefecture",)}
+
+
 def test_exercises_stay_exercises() -> None:
     rows = [stated("43213", "o", evacuees=count(3))]
     empty = {kind: table(kind, [], "exercise") for kind in LAYER.inputs}

@@ -27,6 +27,7 @@ import shapely
 from bousai.consolidate import rows
 from bousai.consolidate import situation_counts as counts
 from bousai.consolidate import situation_warnings as warnings
+from bousai.consolidate.coastline import inland
 from bousai.consolidate.situation_counts import Claim
 from bousai.consolidate.situation_statements import Said, by_code, instant, said_of
 from bousai.consolidate.situation_warnings import Warned
@@ -96,7 +97,8 @@ class _Heard:
 
     def __init__(self, now: Mapping[str, RevisionTable], valid_at: datetime, grounds: Mapping[str, Said]) -> None:
         areas = {code: wkb for code, one in grounds.items() if (wkb := one.table.geometry[one.row]) is not None}
-        self.tsunami = warnings.tsunamis(now)
+        forecast = now.get("tsunami_forecast")
+        self.tsunami = warnings.tsunamis(now, inland(areas) if forecast is not None and len(forecast) else ())
         self.warnings = warnings.warned(now, self.tsunami)
         self.orders = warnings.ordered(now)
         self.intensities = warnings.intensities(now, valid_at)

@@ -13,7 +13,7 @@ surely:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -140,8 +140,11 @@ def _highest(found: list[Warned]) -> Warned:
 # ── tsunami ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tsunamis(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
-    """Municipality → what JMA has in force for the coast sections that it lies on, or that its prefecture has."""
+def tsunamis(now: Mapping[str, RevisionTable], inland: Collection[str] = ()) -> dict[str, list[Warned]]:
+    """Municipality → what JMA has in force for the coast sections that it lies on, or that its prefecture has.
+
+    `inland` are municipalities of which a map shows that they have no coast: no coast of their prefecture is theirs.
+    """
     table = now.get("tsunami_forecast")
     if table is None or not len(table):
         return {}
@@ -154,6 +157,8 @@ def tsunamis(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
     day = table.valid_at.astimezone(JST).date()
     for code in municipalities():
         coasts = coasts_of(code) if in_force(code, day) else {}
+        if code in inland:
+            coasts = {coast: match for coast, match in coasts.items() if match == "municipality"}
         met = [
             _coast(Said(table, row, props, code), coasts[coast])
             for coast in coasts

@@ -14,8 +14,8 @@ intensity.
 
 Known gaps:
 * 天草市 and 苓北町 lie between two sections and are matched with both, as coasts of the prefecture
-* the municipalities of other prefectures are matched with every section of the prefecture: JMA shows names of
-  municipalities since 2025, as a table that is not at hand
+* the municipalities of other prefectures are matched with every section of the prefecture, but for those that
+  `consolidate.coastline` sees to be inland: JMA shows names of municipalities since 2025, in a table not at hand
 * a municipality without a coast can be reached by a tsunami through a river; JMA's sections do not tell of that
 """
 
