@@ -10,7 +10,9 @@ import argparse
 import dataclasses
 import glob
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -227,6 +229,8 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _layer(options: argparse.Namespace) -> int:
+    if options.format != "geojson":
+        return _layer_files(options)
     chunks = pipeline.layer_geojson(
         options.layer,
         valid_at=options.valid_at,
@@ -246,8 +250,43 @@ def _layer(options: argparse.Namespace) -> int:
     return 0
 
 
+def _layer_files(options: argparse.Namespace) -> int:
+    """Written aside and then put in place; a folder takes all files of a format that makes several."""
+    beside = None if options.output is None else options.output.absolute().parent
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".bousai-") as folder:
+        found = pipeline.layer_files(
+            options.layer,
+            Path(folder),
+            [options.format],
+            valid_at=options.valid_at,
+            known_at=options.known_at,
+            muni=options.muni,
+            bbox=options.bbox,
+            status=options.status,
+            tier=options.tier,
+        )
+        if options.output is not None and options.output.is_dir():
+            for path in found:
+                shutil.move(path, options.output / path.name)
+            return 0
+        (first, *more) = found
+        if [path for path in more if not path.name.startswith(first.name)]:
+            raise UsageError(
+                f"layer {options.layer} makes {len(found)} files: {', '.join(path.name for path in found)}",
+                remedy="give an existing folder: -o FOLDER",
+            )
+        if options.output is None:
+            with first.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            return 0
+        for path in more:  # the description of a table stands beside it
+            os.replace(path, options.output.with_name(options.output.name + path.name.removeprefix(first.name)))
+        os.replace(first, options.output)
+    return 0
+
+
 def _history(options: argparse.Namespace) -> int:
-    found = pipeline.history(options.kind, options.item)
+    found = pipeline.history(options.kind, options.item, tier=options.tier)
     if not found:
         raise BousaiError(f"nothing is known of {options.kind} {options.item}", remedy="see the id of a feature")
     if options.json:
@@ -275,7 +314,11 @@ def _history(options: argparse.Namespace) -> int:
 
 def _trace(options: argparse.Namespace) -> int:
     found = pipeline.trace(
-        options.reference, valid_at=options.valid_at, known_at=options.known_at, status=options.status
+        options.reference,
+        valid_at=options.valid_at,
+        known_at=options.known_at,
+        status=options.status,
+        tier=options.tier,
     )
     if options.json:
         _print(_json(found))
@@ -450,12 +493,18 @@ def _parser() -> _Parser:
         default="public",
         help="whose eyes it is for: config/release.yml says what each sees (default: everybody's)",
     )
-    layer.add_argument("--format", choices=("geojson",), default="geojson")
+    layer.add_argument(
+        "--format",
+        choices=("geojson", *pipeline.FORMATS),
+        default="geojson",
+        help="sip4d: a package for each incident and type of geometry (-o FOLDER takes several)",
+    )
     layer.add_argument("-o", "--output", type=Path, metavar="FILE")
 
     past = command("history", _history, "every revision of one thing", "bousai history earthquake jma-20240101161010")
     past.add_argument("kind")
     past.add_argument("item")
+    past.add_argument("--tier", choices=VISIBILITIES, default="public", help="of statements that this circle may see")
 
     trace = command(
         "trace",
@@ -467,6 +516,9 @@ def _parser() -> _Parser:
     trace.add_argument("--valid-at", type=_time, metavar="T", help="what was true at T (default now)")
     trace.add_argument("--known-at", type=_time, metavar="T", help="what was known at T (default now)")
     trace.add_argument("--status", choices=("actual", "exercise", "test"), default="actual")
+    trace.add_argument(
+        "--tier", choices=VISIBILITIES, default="public", help="of statements that this circle may see"
+    )
 
     issues = command("issues", _issues, "quarantine and data faults, with cause and remedy", "bousai issues list")
     actions = issues.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -50,6 +50,9 @@ from bousai.vocab import municipality
 
 _log = logging.getLogger(__name__)
 
+FORMATS = publish.FORMATS
+"""The formats of a layer beside GeoJSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -786,6 +789,7 @@ def publish_layers(
                     known_at=known_at or at,
                     published_at=at,
                     freshness=sources,
+                    publisher=house.settings.publisher,
                 )
                 store.mark_published(house.store, tree.name, layer.id, cursor, done.version, at)
                 if done.changed and features.withheld:
@@ -944,6 +948,51 @@ def layer_geojson(
             published_at=now,
             freshness=_sources(house, layer, states),
         )
+
+
+def layer_files(
+    layer_id: str,
+    folder: Path,
+    formats: Sequence[str],
+    settings: Settings | None = None,
+    *,
+    valid_at: datetime | None = None,
+    known_at: datetime | None = None,
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+    status: Status = "actual",
+    tier: Visibility = "public",
+) -> list[Path]:
+    """The same in other formats (csv, gpkg, fgb, parquet, sip4d, evacuation_space.csv), as files in `folder`. Raises
+    `UsageError` where the layer has no such format, or nothing to put into it."""
+    with opened(settings) as house:
+        layer = house.catalogue.layer(layer_id)
+        for one in formats:
+            if one not in publish.formats_of(layer):
+                raise UsageError(
+                    f"layer {layer_id} has no {one}",
+                    remedy=f"one of: geojson {' '.join(publish.formats_of(layer))}",
+                )
+        _current(house, [layer], known_at)
+        now = house.now()
+        features = _features(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
+        states = {state.feed: state for state in _feed_states(house)}
+        found = publish.write_files(
+            folder,
+            features,
+            formats,
+            valid_at=valid_at or now,
+            known_at=known_at or now,
+            published_at=now,
+            freshness=_sources(house, layer, states),
+            publisher=house.settings.publisher,
+        )
+        if not found:
+            raise UsageError(
+                f"layer {layer_id} has nothing that {' or '.join(formats)} can hold: {len(features)} features",
+                remedy="see the layer as geojson",
+            )
+        return found
 
 
 # ── questions ────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 
 from bousai.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parents[2]
+NOBODY = ("bousai", "not-set@example.invalid")
+"""The publisher where nobody has set one: an address that reaches nobody for certain (RFC 2606)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Settings:
     `responders` BOUSAI_RESPONDERS, the tree for disaster organisations; a relative name is below <data>, never below
                 public/. Not set: no such tree is written.
     `public_url` BOUSAI_PUBLIC_URL, the address under which the tree is served, for links.
+    `publisher` BOUSAI_PUBLISHER, who runs this installation, ``name <mail address>``: SIP4D-ZIP must name somebody.
     `config`    BOUSAI_CONFIG, the folder of feeds/ and layers/; default the project's own.
     `playback`  BOUSAI_PLAYBACK, address of a local feed server that plays recorded documents
                 (``http://127.0.0.1:port``); every request then goes there and nowhere else.
@@ -38,6 +43,7 @@ class Settings:
     public_url: str
     config: Path
     playback: str | None = None
+    publisher: tuple[str, str] = NOBODY
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -54,7 +60,21 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         public_url=env.get("BOUSAI_PUBLIC_URL", "http://127.0.0.1:8000/public").rstrip("/"),
         config=Path(env.get("BOUSAI_CONFIG", PROJECT / "config")).absolute(),
         playback=env.get("BOUSAI_PLAYBACK", "").rstrip("/") or None,
+        publisher=_publisher(env.get("BOUSAI_PUBLISHER", "")),
     )
+
+
+def _publisher(text: str) -> tuple[str, str]:
+    """Name and mail address. Raises `UsageError`."""
+    if not text:
+        return NOBODY
+    name, mail = parseaddr(text)
+    if not name or not re.fullmatch(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+", mail):
+        raise UsageError(
+            f"BOUSAI_PUBLISHER={text}: no name with a mail address",
+            remedy="write it as: BOUSAI_PUBLISHER='○○県防災課 <bousai@example.jp>'",
+        )
+    return name, mail
 
 
 def _responders(named: str, data: Path) -> Path | None:

@@ -19,6 +19,7 @@ import zstandard
 from bousai.model import ReleasedLayer, RevisionTable, SourceFreshness, Status
 from bousai.publish import FeatureTable, Published, features, layer_chunks, write_layer
 
+PUBLISHER = ("防災県", "bousai@example.jp")
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 COMMON = {"id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status"}
 
@@ -115,6 +116,7 @@ def put(
         known_at=at,
         published_at=at,
         freshness=sources,
+        publisher=PUBLISHER,
         formats=formats,
     )
 

@@ -14,7 +14,7 @@ from bousai.model import Field, Layer, Release, ReleasedLayer
 from bousai.publish import features, write_layer
 from bousai.publish.disclosure import suppressed
 from bousai.vocab.count import Count, reported, without
-from tests.publish.tables import SOURCE, T0, row, table, text
+from tests.publish.tables import PUBLISHER, SOURCE, T0, row, table, text
 
 RELEASE = Release.model_validate(
     {
@@ -192,7 +192,14 @@ def test_a_small_count_that_changes_makes_no_new_version(tmp_path: Path) -> None
         rows = [row("a", muni_code="17202", props={"evacuees": reported(people, "approx", f"約{people}人")})]
         found = features(PUBLIC, [table(rows)], {})
         return write_layer(
-            tmp_path, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, freshness=[SOURCE]
+            tmp_path,
+            found,
+            status="actual",
+            valid_at=T0,
+            known_at=T0,
+            published_at=T0,
+            freshness=[SOURCE],
+            publisher=PUBLISHER,
         ).changed
 
     assert [put(3), put(4), put(1)] == [True, False, False]
@@ -204,7 +211,16 @@ def test_a_small_count_that_changes_makes_no_new_version(tmp_path: Path) -> None
 def test_a_tree_takes_one_tier(tmp_path: Path) -> None:
     def put(layer: ReleasedLayer) -> None:
         found = features(layer, [table([row("a")])], {})
-        write_layer(tmp_path, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, freshness=[SOURCE])
+        write_layer(
+            tmp_path,
+            found,
+            status="actual",
+            valid_at=T0,
+            known_at=T0,
+            published_at=T0,
+            freshness=[SOURCE],
+            publisher=PUBLISHER,
+        )
 
     put(PUBLIC)
     with pytest.raises(ValueError, match="responders may see"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bousai.model import ReleasedLayer
 from bousai.publish import FeatureTable, features, write_index, write_layer
-from tests.publish.tables import COMMON, SOURCE, T0, document, layer, row, table, text
+from tests.publish.tables import COMMON, PUBLISHER, SOURCE, T0, document, layer, row, table, text
 
 CANARY = "canary-9f3b"
 
@@ -34,7 +34,16 @@ def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
         row("b", muni_code="17204", props={"name": None, "phone": CANARY}, scope=CANARY),
     ]
     found = features(shown, [table(rows)], {})
-    write_layer(tmp_path, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, freshness=[SOURCE])
+    write_layer(
+        tmp_path,
+        found,
+        status="actual",
+        valid_at=T0,
+        known_at=T0,
+        published_at=T0,
+        freshness=[SOURCE],
+        publisher=PUBLISHER,
+    )
     write_index(tmp_path, [shown], {"shelter": []}, status="actual", public_url="", published_at=T0)
     files = {path: text(path) for path in tmp_path.rglob("*") if path.is_file()}
     assert len(files) == 22

@@ -24,6 +24,7 @@ from bousai.publish import tree as tree_module
 from bousai.publish import write_index
 from tests.publish.tables import (
     COMMON,
+    PUBLISHER,
     SOURCE,
     T0,
     Content,
@@ -91,7 +92,7 @@ def test_the_first_publication_writes_every_file(tmp_path: Path) -> None:
     }
     manifest = check(tmp_path, A)
     freshness = manifest.pop("freshness")
-    assert {name: manifest[name] for name in manifest.keys() - {"files", "by_muni", "content"}} == {
+    assert {name: manifest[name] for name in manifest.keys() - {"files", "by_muni", "content", "looks"}} == {
         "layer": "shelter",
         "status": "actual",
         "version": done.version,
@@ -326,6 +327,7 @@ def test_exercises_and_what_is_actual_never_meet(
             known_at=T0,
             published_at=T0,
             freshness=[],
+            publisher=PUBLISHER,
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,5 @@
-"""SIP4D-ZIP 1.0 and 1.1 (JSA-S1016:2023): a ZIP of metadata, GeoJSON and a description of its attributes.
+"""SIP4D-ZIP 1.0 and 1.1 (JSA-S1016:2023): a ZIP of metadata, GeoJSON and a description of its attributes. Read here,
+and written as 1.1.
 
 Source: JSA-S1016:2023 災害情報共有のための共通データフレームワーク, and its checker (NIED-DIR/SIP4D-ZIP_Checker).
 Layout: ``sip4d_zip_meta.json``; for each entry ``X.geojson``, ``X_columns.json`` and perhaps ``X_style.json``.
@@ -13,14 +14,17 @@ fewer entries than entry_num.
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
 import numpy as np
+import orjson
 import shapely
 
 from bousai.errors import ParseError
@@ -378,3 +382,35 @@ def _wrong(code: str, cause: str, remedy: str) -> ParseError:
 def positions(entry: Entry) -> Iterator[str]:
     """Where each feature stands, for `bousai trace`."""
     return (f"{entry.file}/features[{index}]" for index in range(len(entry.features)))
+
+
+def write(
+    meta: Mapping[str, Any], name: str, columns: Sequence[Mapping[str, Any]], features: Iterable[bytes]
+) -> bytes:
+    """A package of version 1.1 with one GeoJSON, `features` being JSON objects. The same in gives the same bytes.
+
+    `meta` says what is of this package: title, ttid, code, category, tags, updated, information_date, author,
+    maintainer, disaster, openflg, testflg, license_id, note, and perhaps lgcode, license_note, credit, remark.
+    """
+    whole = {
+        "version": "1.1",
+        "format": "SIP4D-ZIP",
+        "payload_type": "VECTOR",
+        "character": "UTF-8",
+        **meta,
+        "entry_num": 1,
+        "entry": [{"type": "GeoJSON", "title": meta["title"], "file": f"{name}.geojson", "updated": meta["updated"]}],
+    }
+    described = {"version": "1", "code": meta["code"], "num_column": len(columns), "columns": columns}
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, content in (
+            (META, orjson.dumps(whole, option=orjson.OPT_INDENT_2)),
+            (f"{name}_columns.json", orjson.dumps(described, option=orjson.OPT_INDENT_2)),
+            (f"{name}.geojson", b'{"type":"FeatureCollection","features":[\n' + b",\n".join(features) + b"\n]}\n"),
+        ):
+            entry = zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return body.getvalue()

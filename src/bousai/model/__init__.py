@@ -18,7 +18,7 @@ from bousai.model.bulletin import (
 from bousai.model.document import Provenance, RawDocument, Receipt
 from bousai.model.freshness import freshness
 from bousai.model.issue import Issue, Severity
-from bousai.model.layer import COMMON, Field, Layer
+from bousai.model.layer import COMMON, Field, Layer, Sip4d
 from bousai.model.release import LayerRelease, Release, ReleasedLayer, SmallCounts, SmallRule, open_to
 from bousai.model.revision import Change, Changes, RevisionTable, Sightings, SourceFreshness
 
@@ -43,6 +43,7 @@ __all__ = [
     "RevisionTable",
     "Severity",
     "Sightings",
+    "Sip4d",
     "SmallCounts",
     "SmallRule",
     "SourceFreshness",

@@ -46,6 +46,23 @@ COMMON = (
 """The properties that every feature of every layer has, before the layer's own."""
 
 
+class Sip4d(BaseModel):
+    """As which package of SIP4D-ZIP (JSA-S1016:2023) features are written: 情報種別コード and 分類.
+
+    Those of one `geometry`, whose properties are as in `where`; for each incident a package of its own. `name` tells
+    packages of one code apart, `title` is what the title must say for that.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    category: str
+    geometry: Literal["point", "line", "polygon"]
+    where: dict[str, str] = {}
+    name: str | None = None
+    title: str | None = None
+
+
 class Layer(BaseModel):
     """A layer: which kind of item it shows and what its features carry.
 
@@ -56,6 +73,7 @@ class Layer(BaseModel):
     holds of these kinds, and of everything that was ever seen of the kinds in `sightings`. Of the kinds in `endings` it
     also gets what has ended by the newest statement (as the input ``<kind>/ended``): a source that says "none" is not
     one that says nothing. `derived_from`: the kinds that its stored items were computed from, where it has such.
+    `sip4d` are the packages of SIP4D-ZIP that it is written as. `tiles`: it has vector tiles (PMTiles) too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,4 +90,6 @@ class Layer(BaseModel):
     sightings: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()
     derived_from: tuple[str, ...] = ()
+    sip4d: tuple[Sip4d, ...] = ()
+    tiles: bool = False
     fields: tuple[Field, ...]

@@ -9,6 +9,19 @@ Add here: one module per output format. Tests: tests/publish.
 
 from bousai.publish.features import FeatureTable, areas_wanted, features
 from bousai.publish.geojson import layer_chunks
-from bousai.publish.tree import Published, write_index, write_layer
+from bousai.publish.tree import Published, standing, write_index, write_layer
+from bousai.publish.writers import FORMATS, formats_of, write_files
 
-__all__ = ["FeatureTable", "Published", "areas_wanted", "features", "layer_chunks", "write_index", "write_layer"]
+__all__ = [
+    "FORMATS",
+    "FeatureTable",
+    "Published",
+    "areas_wanted",
+    "features",
+    "formats_of",
+    "layer_chunks",
+    "standing",
+    "write_files",
+    "write_index",
+    "write_layer",
+]

@@ -32,7 +32,7 @@ _DATATYPE = {
     "boolean": "boolean",
     "datetime": "dateTime",
 }
-_BOM = "\ufeff"
+BOM = "\ufeff"
 
 
 def write(path: Path, of: Sheet) -> None:
@@ -40,10 +40,10 @@ def write(path: Path, of: Sheet) -> None:
     columns = [_cells(one) for one in of.columns]
     names = [one.name for one in of.columns]
     if of.geometry_type is not None:
-        names += ["lon", "lat"]
-        columns += _place(of)
+        names += _axes(of)
+        columns += places(of)
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(_BOM)
+        file.write(BOM)
         rows = csv.writer(file, lineterminator="\r\n")
         rows.writerow(names)
         rows.writerows(zip(*columns, strict=True))
@@ -80,7 +80,14 @@ def _plain(text: str) -> str:
     return text
 
 
-def _place(of: Sheet) -> list[list[float | None]]:
+def _axes(of: Sheet) -> tuple[str, str]:
+    """The names of the columns of the place; another where the layer has such of its own (as a source states it)."""
+    taken = {one.name for one in of.columns}
+    return ("place_lon", "place_lat") if {"lon", "lat"} & taken else ("lon", "lat")
+
+
+def places(of: Sheet) -> list[list[float | None]]:
+    """Longitudes and latitudes: of a point itself, of a line or an area a point of it."""
     points = shapely.get_type_id(of.shapes) == 0
     where = of.shapes.copy()
     where[~points] = shapely.point_on_surface(of.shapes[~points])
@@ -93,7 +100,6 @@ def _place(of: Sheet) -> list[list[float | None]]:
 
 def metadata(of: Sheet, url: str) -> bytes:
     """The description of the table as CSV on the Web has it (https://www.w3.org/TR/tabular-metadata/)."""
-    said = of.members
     columns = [
         {
             "name": one.name,
@@ -106,13 +112,15 @@ def metadata(of: Sheet, url: str) -> bytes:
     if of.geometry_type is not None:
         of_area = "" if of.geometry_type == "Point" else "（区域・線はその上の1点）"
         columns += [
-            {
-                "name": "lon",
-                "titles": {"und": "lon", "ja": f"経度{of_area}", "en": "Longitude"},
-                "datatype": "double",
-            },
-            {"name": "lat", "titles": {"und": "lat", "ja": f"緯度{of_area}", "en": "Latitude"}, "datatype": "double"},
+            {"name": name, "titles": {"und": name, "ja": f"{ja}{of_area}", "en": en}, "datatype": "double"}
+            for name, ja, en in zip(_axes(of), ("経度", "緯度"), ("Longitude", "Latitude"), strict=True)
         ]
+    return described(of, url, columns, "id")
+
+
+def described(of: Sheet, url: str, columns: list[dict[str, Any]], key: str | None) -> bytes:
+    """A description with credit, licence and the state of the sources."""
+    said = of.members
     body = {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "ja"}],
         "url": url,
@@ -122,7 +130,7 @@ def metadata(of: Sheet, url: str) -> bytes:
         "dc:source": list(dict.fromkeys(said["bousai:credits"])),
         "dc:license": list(dict.fromkeys(one["url"] or one["name"] for one in said["bousai:licences"])),
         "dialect": {"encoding": "utf-8", "lineTerminators": ["\r\n"], "header": True},
-        "tableSchema": {"columns": columns, "primaryKey": "id"},
+        "tableSchema": {"columns": columns, **({"primaryKey": key} if key else {})},
         **{name: value for name, value in said.items() if name.startswith("bousai:")},
     }
     return orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -88,7 +88,7 @@ def sheet(features: FeatureTable, members: Mapping[str, Any], *, volatile: bool 
         if volatile or not field.volatile
         for column in _columns(field, field.name, [row.get(field.name) for row in rows])
     ]
-    shapes = _multiple(rounded(features.geometry))
+    shapes = multiple(rounded(features.geometry))
     wkb = [None if one is None else bytes(one) for one in shapely.to_wkb(shapes)]
     return Sheet(layer, columns, shapes, wkb, _geometry_type(layer, shapes), members)
 
@@ -172,7 +172,8 @@ def _column(name: str, kind: Type, ja: str, en: str, unit: str | None, values: l
     return Column(name, kind, ja, en, unit, values, array)
 
 
-def _multiple(shapes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def multiple(shapes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Lines and polygons as their multiple forms, so that all of a kind are of one type."""
     kinds = shapely.get_type_id(shapes)
     shapes = shapes.copy()
     for one, many in ((_LINE, shapely.multilinestrings), (_POLYGON, shapely.multipolygons)):

@@ -13,11 +13,12 @@ import os
 import shutil
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b, sha256
 from itertools import accumulate, islice
 from pathlib import Path
@@ -28,6 +29,7 @@ import shapely
 import zstandard
 from isal import igzip
 
+from bousai import __version__
 from bousai.model import ReleasedLayer, SourceFreshness, Status
 from bousai.publish import geojson, writers
 from bousai.publish.features import FeatureTable, local
@@ -35,18 +37,20 @@ from bousai.publish.features import FeatureTable, local
 _KEPT_CHANGES = 500
 _KEPT_WHOLE, _KEPT_BYTES = 100, 1024**3
 _GZIP_LEVEL, _ZSTD_LEVEL = 2, 3
-_DELTA, _DESCRIPTION = "delta.json", "-metadata.json"
+_DELTA = "delta.json"
 _STEP = 4 * 1024 * 1024
 _WRITERS, _AT_ONCE = 32, 512  # threads that wait for the disk, files that wait to be renamed
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of a layer: the version that stands now, whether it is new, and its number of features."""
+    """What became of a layer: the version that stands now, whether it is new, its number of features, and how many
+    values were withheld by which rule."""
 
     version: str
     changed: bool
     count: int
+    withheld: Mapping[str, int]
 
 
 def write_layer(
@@ -58,19 +62,20 @@ def write_layer(
     known_at: datetime,
     published_at: datetime,
     freshness: Sequence[SourceFreshness],
-    formats: Iterable[str] = tuple(writers.WRITERS),
+    publisher: writers.Publisher,
+    formats: Iterable[str] = writers.FORMATS,
 ) -> Published:
     """Publish a layer below `root`, unless it stands there with just this content and these states of its sources.
 
-    `formats` are those beside GeoJSON, by their suffix.
+    `formats` are those beside GeoJSON, by their suffix; `publisher` is who stands for them.
     Raises ValueError where features of another status or tier than those of the tree would be published.
     """
     _guard(root, features, status)
     layer = features.layer
     folder = root / "layers" / layer.id
     lines = list(geojson.feature_lines(features))
-    states = orjson.dumps([geojson.shown_state(source) for source in freshness])
-    content = _digest(states, lines)
+    looks = _looks(layer, status, freshness)
+    content = _digest(looks.encode(), lines)
     with _alone(folder):
         before = _json(folder / "manifest.json")
         changes = _json(folder / "changes.json").get("versions", [])
@@ -78,7 +83,7 @@ def write_layer(
         # Otherwise a writer was killed in between: its files may stand where those of `before` should.
         whole = begun == before.get("version")
         if whole and before.get("content") == content:
-            return Published(before["version"], False, len(features))
+            return Published(before["version"], False, len(features), features.withheld)
         # A content that comes back is another version: what is below v/ never changes. One that a writer died over
         # is finished by whoever has the same content.
         version = _digest(str(_before_last(changes, before)).encode(), [content.encode()])
@@ -96,20 +101,29 @@ def write_layer(
         new = folder / "v" / version
         if begun != version:
             delta = _delta(folder, begun, features.ids, lines)
-            _write_version(new, features, members, lines, delta, formats)
+            made = partial(
+                writers.write,
+                features=features,
+                members=members,
+                formats=formats,
+                publisher=publisher,
+                before=sorted(folder.glob(f"latest.*{writers.PACKAGE}")),
+            )
+            _write_version(new, members, lines, delta, made)
             # Before anything else moves: from here on a crash shows.
             changes = _write_changes(folder, changes, new, published_at, delta)
         stable = {name: f"latest{name.removeprefix(layer.id)}" for name in _files(new)}
         for name, latest in stable.items():
             _stand(new / name, folder / latest)
         cuts = before.get("by_muni", {}) if whole else dict.fromkeys(_codes(folder / "by-muni"), "")
-        by_muni = _write_by_muni(folder / "by-muni", features, lines, states, members, cuts)
+        by_muni = _write_by_muni(folder / "by-muni", features, lines, looks.encode(), members, cuts)
         manifest = {
             "layer": layer.id,
             "status": status,
             "tier": layer.tier,
             "version": version,
             "content": content,
+            "looks": looks,
             "previous_version": before.get("version"),
             "previous_manifest_sha256": _sha256_of(folder / "manifest.json"),
             "valid_at": local(valid_at),
@@ -128,7 +142,30 @@ def write_layer(
         _link(new / "manifest.json", folder / "manifest.json")
         _drop_others(folder, set(stable.values()))
         _thin(folder / "v", [one["version"] for one in changes])
-        return Published(version, True, len(features))
+        return Published(version, True, len(features), features.withheld)
+
+
+def standing(
+    root: Path, layer: ReleasedLayer, status: Status, freshness: Sequence[SourceFreshness]
+) -> Published | None:
+    """The version of a layer that stands below `root`, if it was made of a layer and of sources that look just like
+    these; whether its items have changed is for the caller to know."""
+    folder = root / "layers" / layer.id
+    manifest = _json(folder / "manifest.json")
+    changes = _json(folder / "changes.json").get("versions", [])
+    whole = bool(manifest) and (not changes or changes[-1]["version"] == manifest["version"])
+    if not whole or manifest.get("looks") != _looks(layer, status, freshness):
+        return None
+    return Published(manifest["version"], False, manifest["features"], manifest["withheld"])
+
+
+def _looks(layer: ReleasedLayer, status: Status, freshness: Sequence[SourceFreshness]) -> str:
+    """Everything that a version shows beside its items: fields, titles, what may be seen, the states of the
+    sources.
+    """
+    states = [geojson.shown_state(source) | {"credit": source.credit} for source in freshness]
+    told = [__version__, status, layer.model_dump(), states]
+    return _digest(orjson.dumps(told, default=sorted, option=orjson.OPT_SORT_KEYS), [])
 
 
 def _before_last(changes: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> str | None:
@@ -157,18 +194,19 @@ def _digest(states: bytes, lines: Iterable[bytes]) -> str:
 
 def _write_version(
     folder: Path,
-    features: FeatureTable,
     members: Mapping[str, Any],
     lines: list[bytes],
     delta: _Delta,
-    formats: Iterable[str],
+    made: Callable[[Path], Iterable[Path]],
 ) -> None:
-    """The files of a version, made aside and put in place together; a version that stands already stays."""
+    """The files of a version, made aside and put in place together; a version that stands already stays. `made`
+    writes the formats beside GeoJSON into a folder.
+    """
     if folder.exists():
         return
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     aside.mkdir(parents=True)
-    plain = aside / f"{features.layer.id}.geojson"
+    plain = aside / f"{folder.parent.parent.name}.geojson"
     with plain.open("wb") as file:
         file.write(geojson.head(members))
         file.writelines(geojson.batches(lines))
@@ -178,7 +216,7 @@ def _write_version(
         packed = [pool.submit(_gzip_file, plain), pool.submit(_zstd_file, plain)]
         if delta.before is not None:
             _write_delta(aside / _DELTA, folder.name, members, delta)
-        for path in writers.write(aside, features, members, formats):
+        for path in made(aside):
             _sync_file(path)
         for done in packed:
             done.result()
@@ -317,8 +355,8 @@ def _files(folder: Path) -> list[str]:
 
 def _stand(source: Path, path: Path) -> None:
     """A file of a version under its stable name; the description of a table names the table, so that is another."""
-    if source.name.endswith(_DESCRIPTION):
-        _write(path, _dump({**_json(source), "url": path.name.removesuffix(_DESCRIPTION)}))
+    if source.name.endswith(writers.DESCRIPTION):
+        _write(path, _dump({**_json(source), "url": path.name.removesuffix(writers.DESCRIPTION)}))
     else:
         _link(source, path)
 
@@ -420,7 +458,7 @@ def _entry(
         "freshness": [{**_source(source), "age_min": _age_min(source, at)} for source in sources],
         "credits": [source.credit for source in sources],
         "licences": [{"name": source.licence, "url": source.licence_url} for source in sources],
-        "formats": [_suffix(name) for name in manifest["files"] if not name.endswith(_DESCRIPTION)],
+        "formats": [_suffix(name) for name in manifest["files"] if not name.endswith(writers.DESCRIPTION)],
         "links": {
             "latest": f"{address}/latest.geojson",
             **{_suffix(name): f"{address}/{name}" for name in manifest["files"]},
