@@ -330,7 +330,11 @@ def test_links_do_not_depend_on_order_and_join_no_two_places(rows: list[Any], da
         assert 0.0 <= link.score <= 1.0
         assert link.reasons
     places = Places(made, found)
+    linked = {(link.left, link.right) for link in found if link.verdict == "same"}
+    lists = dict(zip(made.key, zip(made.kind, made.source, strict=True), strict=True))
     for one, two in combinations(made.key, 2):
+        if places.same(one, two) and lists[one] == lists[two]:
+            assert (one, two) in linked
         assert not (places.same(one, two) and apart(named[one], named[two])), (named[one], named[two])
 
 
