@@ -216,6 +216,17 @@ def test_intensities_are_those_of_the_telegram_city_by_city(realdata: Path, stor
     assert {code for code, props in ishikawa.items() if props["max_intensity"] == "7"} == {"17384"}
 
 
+def test_in_the_first_minutes_the_prefecture_is_all_that_is_known(store: Settings) -> None:
+    found = features(store, "2024-01-01T16:14:00")
+    for code in ("17204", "17201"):
+        props = found[code]["properties"]
+        (felt,) = props["intensities"]
+        assert (felt["intensity"], felt["match"], felt["stated_for"]) == ("6+", "prefecture", "17")
+        assert (props["max_intensity"], props["as_of"]["intensity"]) == (None, "2024-01-01T16:13:00+09:00")
+    later = features(store, "2024-01-01T16:30:00")["17204"]["properties"]["intensities"]
+    assert [felt["match"] for felt in later] == ["municipality"]
+
+
 def test_tsunami_warnings_are_of_those_who_have_the_coast(realdata: Path, store: Settings) -> None:
     found = features(store, "2024-01-01T16:30:00")
     root = telegram(realdata / NOTO / "TsunamiAlarm.xml")

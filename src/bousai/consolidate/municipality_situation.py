@@ -213,9 +213,9 @@ def _told(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
         sources.add((one.said for one in found), name)
         sources.dated("intensity" if name == "intensities" else name, (one.said.as_of for one in found))
     gravest = lists["warnings"][0] if lists["warnings"] else None
-    strongest = lists["intensities"][0] if lists["intensities"] else None
+    strongest = next((one for one in lists["intensities"] if one.shown["match"] == "municipality"), None)
     if gravest is not None:
-        sources.add([gravest.said], "max_warning")
+        sources.add([gravest.said], "max_warning", "max_warning_grade")
     if strongest is not None:
         sources.add([strongest.said], "max_intensity", "max_intensity_rank")
     brief = ("phenomenon", "level", "grade", "kind_name", "match", "stated_for", "issuer", "issued_at")
@@ -225,6 +225,7 @@ def _told(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
         sources.dated(name, (one.as_of for one in said))
     return {
         "max_warning": None if gravest is None else {name: gravest.shown[name] for name in brief},
+        "max_warning_grade": None if gravest is None else gravest.shown["grade"],
         "warnings": [one.shown for one in lists["warnings"]],
         "orders": [_order(one) for one in lists["orders"]],
         "max_intensity": None if strongest is None else strongest.shown["intensity"],

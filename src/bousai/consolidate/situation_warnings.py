@@ -227,31 +227,42 @@ def intensities(now: Mapping[str, RevisionTable], valid_at: datetime) -> dict[st
     """Municipality → its intensity in each earthquake of the last days (`INTENSITY_WINDOW`), the strongest first.
 
     Intensities are symbols: they sort by rank, in which 震度５弱以上未入電 (``!5-``) stands above 5 lower. Of several
-    statements on one earthquake and place the newest counts.
+    statements on one earthquake and place the newest counts. In the first minutes JMA tells of regions and
+    prefectures alone (震度速報): until it tells of a municipality of the prefecture, all of them have the largest
+    intensity of the prefecture, with ``match`` ``prefecture``.
     """
     table = now.get("seismic_intensity")
     if table is None:
         return {}
+    every = [Said(table, row, orjson.loads(text), table.muni_code[row] or "") for row, text in enumerate(table.props)]
     newest: dict[str, datetime] = {}
-    for row, text in enumerate(table.props):
-        event = orjson.loads(text)["event_id"]
-        newest[event] = max(newest.get(event, table.issued_at[row]), table.issued_at[row])
+    for one in every:
+        event, at = one.props["event_id"], table.issued_at[one.row]
+        newest[event] = max(newest.get(event, at), at)
     recent = {event for event, at in newest.items() if valid_at - at <= INTENSITY_WINDOW}
-    said = said_of(table, lambda p: p.get("intensity") is not None and p["event_id"] in recent)
     last: dict[str, Said] = {}
-    for one in said:
+    for one in every:
         item_id = table.item_id[one.row]
+        if one.props.get("intensity") is None or one.props["event_id"] not in recent:
+            continue
         if item_id not in last or (one.at, one.key) > (last[item_id].at, last[item_id].key):
             last[item_id] = one
-    return {
-        code: sorted((_felt(one) for one in found), key=_strongest)
-        for code, found in handed_on(by_code(list(last.values()))).items()
-    }
+    own = by_code([one for one in last.values() if one.code])
+    found = {code: [_felt(one, "municipality") for one in felt] for code, felt in handed_on(own).items()}
+    told = {(one.props["event_id"], code[:2]) for code, felt in own.items() for one in felt}
+    day = valid_at.astimezone(JST).date()
+    for one in last.values():
+        pref = one.props["area_code"]
+        if one.props.get("area_level") == "pref" and (one.props["event_id"], pref) not in told:
+            for code in municipalities():
+                if code[:2] == pref and in_force(code, day):
+                    found.setdefault(code, []).append(_felt(one._replace(code=pref), "prefecture"))
+    return {code: sorted(felt, key=_strongest) for code, felt in found.items()}
 
 
-def _felt(one: Said) -> Warned:
+def _felt(one: Said, match: Match) -> Warned:
     names = ("event_id", "intensity", "intensity_received", "condition", "revised", "area_code", "area_name")
-    shown = {name: one.props.get(name) for name in names}
+    shown = {name: one.props.get(name) for name in names} | {"match": match}
     shown["intensity_rank"] = jma.intensity_rank(one.props["intensity"])
     return Warned(shown | {"item_id": one.table.item_id[one.row]} | one.origin, one)
 
