@@ -29,7 +29,13 @@ _GEOMETRY = "geom"
 
 def write(path: Path, of: Sheet) -> None:
     """Write the file; it must not be there yet."""
-    table = arrow(of, {one.name: _described(one) for one in of.columns})
+    labels = [_label(one) for one in of.columns]
+    unique = [
+        label if labels.index(label) == n else f"{label}（{one.name}）"  # gpkg_data_columns has a label once a table
+        for n, (label, one) in enumerate(zip(labels, of.columns, strict=True))
+    ]
+    described = {one.name: _described(one, label) for one, label in zip(of.columns, unique, strict=True)}
+    table = arrow(of, described)
     more: dict[str, Any] = {}
     if of.geometry_type is not None:
         table = with_geometry(table, of.wkb, _GEOMETRY)
@@ -58,12 +64,15 @@ def write(path: Path, of: Sheet) -> None:
             pyogrio.set_gdal_config_options(dict.fromkeys(settings))
 
 
-def _described(column: Column) -> dict[str, str]:
-    zone = ("（UTC）", " (UTC)") if column.type == "datetime" else ("", "")
+def _label(column: Column) -> str:
     unit = f"（{column.unit}）" if column.unit else ""
+    return f"{column.ja}{unit}{'（UTC）' if column.type == 'datetime' else ''}"
+
+
+def _described(column: Column, label: str) -> dict[str, str]:
     return {
-        "GDAL:OGR:alternative_name": f"{column.ja}{unit}{zone[0]}",
-        "GDAL:OGR:comment": f"{column.en}{zone[1]}",
+        "GDAL:OGR:alternative_name": label,
+        "GDAL:OGR:comment": f"{column.en}{' (UTC)' if column.type == 'datetime' else ''}",
         **({"GDAL:OGR:subtype": "JSON"} if column.type == "json" else {}),
     }
 

@@ -119,7 +119,7 @@ def _name(rule: Sip4d, about: _About) -> str:
     stem = rule.code if rule.name is None else f"{rule.code}-{rule.name}"
     if about == _About(None, None):
         return stem
-    return f"{stem}-{sha256(orjson.dumps(about)).hexdigest()[:8]}"
+    return f"{stem}-{sha256(orjson.dumps([*about])).hexdigest()[:8]}"
 
 
 def _package(
