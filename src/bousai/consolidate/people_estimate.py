@@ -159,8 +159,8 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
         for (code, hazard), because in sorted(hit.items()):
             if code in peopled.squares:
                 made += _row(code, hazard, because, peopled, exposed, ground, valid_at)
-    known = seen["municipality"].table
-    return rows.table_of("people_estimate", known.status, valid_at, known.known_at, made)
+    stated = now["seismic_intensity"]
+    return rows.table_of("people_estimate", stated.status, valid_at, stated.known_at, made)
 
 
 # ── where a hazard is ────────────────────────────────────────────────────────────────────────────────────────
