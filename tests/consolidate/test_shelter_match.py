@@ -267,6 +267,16 @@ def test_a_link_says_why() -> None:
     )
 
 
+def test_a_crowd_under_one_name_at_one_point_is_no_place() -> None:
+    """Thousands of 自主避難所 that were all put at the town hall are compared by address alone."""
+    crowd = [entry("自主避難所", address=None) for _ in range(2000)] + [
+        city("自主避難所", address=None) for _ in range(2000)
+    ]
+    school = entry("山王小学校"), city("山王小学校", address="山王町１番地", at=None)
+    made = records(seen(*crowd, *school))
+    assert [(link.left, link.verdict) for link in links(made)] == [("shelter/4000", "same")]
+
+
 def test_nothing_and_one_entry_have_no_links() -> None:
     assert links(records({})) == []
     assert links(records(seen(entry("山王小学校")))) == []

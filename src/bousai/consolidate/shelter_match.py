@@ -46,6 +46,7 @@ _Bools: TypeAlias = npt.NDArray[np.bool_]
 _NEAR_M = 400.0  # beyond it only name or address bring two entries together
 _FAR_M = 3000.0  # beyond it a name that occurs more than once brings nothing together
 _ALIKE = 80.0  # names less alike (0–100) are compared only where the entries are near
+_CROWD = 300  # what so many entries share (a name, a point, a number) brings none of them together
 _EARTH_M = 6_371_008.8
 _FACILITY = 11  # characters of a 共通ID that name the facility
 _TELLING = frozenset("東西南北上下左右前後奥新元中一二三四五六七八九十甲乙丙丁")
@@ -266,13 +267,13 @@ def _columns(made: Records) -> _Columns:
 
 
 def _within_groups(code: _Ints) -> tuple[_Ints, _Ints]:
-    """All pairs of records of equal code; code -1 is no group."""
+    """All pairs of records of equal code; code -1 is no group, and one of more than `_CROWD` says nothing."""
     known = np.flatnonzero(code >= 0)
     order = known[np.argsort(code[known], kind="stable")]
     starts = np.flatnonzero(np.r_[True, np.diff(code[order]) != 0]) if len(order) else np.empty(0, dtype=np.int64)
     sizes = np.diff(np.r_[starts, len(order)])
     left, right = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for size in np.unique(sizes[sizes > 1]).tolist():
+    for size in np.unique(sizes[(sizes > 1) & (sizes <= _CROWD)]).tolist():
         first = starts[sizes == size]
         a, b = np.triu_indices(size, 1)
         left.append(order[(first[:, None] + a[None, :]).ravel()])
@@ -287,9 +288,11 @@ def _plane(made: Records) -> tuple[_Floats, _Floats]:
 
 
 def _near(made: Records) -> tuple[_Ints, _Ints]:
-    """Pairs within `_NEAR_M`, of whatever municipality."""
-    known = np.flatnonzero(np.isfinite(made.lon) & np.isfinite(made.lat))
+    """Pairs within `_NEAR_M`, of whatever municipality; not of a point that a crowd of entries has."""
     x, y = _plane(made)
+    known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    _, where, crowd = np.unique(np.column_stack([x, y])[known], axis=0, return_inverse=True, return_counts=True)
+    known = known[crowd[where] <= _CROWD]
     points = shapely.points(x[known], y[known])
     # The plane is sheared away from its middle meridian: look a little further, distances are measured later.
     left, right = shapely.STRtree(points).query(points, predicate="dwithin", distance=_NEAR_M * 1.25)
