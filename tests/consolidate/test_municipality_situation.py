@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import unicodedata
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -168,6 +170,37 @@ def test_what_is_said_of_the_city_is_not_said_of_its_wards(store: Settings) -> N
         assert (props["evacuees"], props["damage"], props["outages"], props["claims"]) == (None, None, [], [])
     ground = shapely.union_all([shapely.geometry.shape(ward["geometry"]) for ward in wards])
     assert shapely.geometry.shape(city["geometry"]).symmetric_difference(ground).area < 1e-9
+
+
+def test_the_note_of_the_city_stands_beside_the_report_of_the_prefecture(realdata: Path, tmp_path: Path) -> None:
+    """Of one hour: 62 shelters and 3,388 people by the city, 47 and 3,978 by the prefecture."""
+    own = settings.load({"BOUSAI_DATA": str(tmp_path)})
+    pipeline.prepare(own)
+    note = realdata / "damage-tables/r8-kumamoto-yatsushiro/yatsushiro-006.json"
+    (report,) = (realdata / REPORTS).glob("pref_20260801-1400_*.txt")
+    ingested(own, "yatsushiro_hq_note", note)
+    ingested(own, "kumamoto_damage_report", report)
+    text = unicodedata.normalize("NFKC", json.loads(note.read_bytes())["text"]).replace(",", "")
+    theirs = json.loads((realdata / EXPECTED / "20260801-1400.json").read_bytes())["municipalities"]["八代市"]
+    ours = {
+        name: re.search(pattern, text)
+        for name, pattern in (("shelters", r"合計(\d+)か所"), ("evacuees", r"避難者数:(\d+)名"))
+    }
+    props = features(own, "2026-08-01T14:30:00", muni="43202")["43202"]["properties"]
+    conflicts = {one["attribute"]: one["values"] for one in props["conflicts"]}
+    for name, found in ours.items():
+        assert found is not None
+        path = FIGURES[name]
+        assert props[path] == reported(int(found[1]))
+        assert [(one["issuer"], one["value"]["value"], one["shown"]) for one in conflicts[path]] == [
+            ("八代市災害対策本部", int(found[1]), True),
+            ("熊本県", theirs[name], False),
+        ]
+    assert props["damage"]["injured_severe"] == reported(theirs["injuredSevere"])
+    units = {(one["utility"], one["unit"]): one["affected"]["value"] for one in props["outages"]}
+    assert units["water", "戸"] == theirs["waterOutages"]
+    assert units["water", "件"] == 26
+    assert [one["order"] for one in props["orders"]] == ["evacuate"]
 
 
 def test_before_the_first_report_nothing_is_said_and_nothing_is_zero(store: Settings) -> None:
@@ -381,6 +414,18 @@ def test_shelters_of_a_ward_are_shelters_of_its_city() -> None:
     found = situation(table("shelter_status", rows))
     assert {code: props["shelters_open"]["value"] for code, props in found.items()} == {"43100": 2, "43101": 1}
     assert found["43100"]["evacuees"] == count(7)
+
+
+def test_a_road_through_two_wards_is_one_road_of_the_city() -> None:
+    areas = [
+        stated("43101", _geometry=shapely.box(0, 0, 1, 1)),
+        stated("43102", _geometry=shapely.box(1, 0, 2, 1)),
+    ]
+    road = stated(None, "r", restriction="closed", _geometry=shapely.LineString([(0.5, 0.5), (1.5, 0.5)]))
+    found = situation(table("road_restriction", [road]), municipality=areas)
+    assert {code: props["roads_closed"] for code, props in found.items()} == dict.fromkeys(
+        ("43100", "43101", "43102"), count(1)
+    )
 
 
 def test_orders_and_levels_of_the_agency_stay_apart() -> None:

@@ -47,7 +47,9 @@ def test_the_newest_that_says_anything_is_shown_of_one_time_the_closest(
     assert shown is not None
     telling = [one for one in told if one[2]["state"] not in ("blank", "not_applicable")]
     newest = min(ago for _, ago, _ in telling or told)
-    closest = min(ISSUERS.index(issuer) for issuer, ago, _ in telling or told if ago == newest)
+    then = [(issuer, value["value"]) for issuer, ago, value in telling or told if ago == newest]
+    numbers = [issuer for issuer, number in then if number is not None]
+    closest = min(ISSUERS.index(issuer) for issuer in numbers or [issuer for issuer, _ in then])
     assert shown.issuer == ISSUERS[closest]
     value = shown.figures["evacuees"]
     assert (ISSUERS[closest], newest, value) in telling or not telling
@@ -199,9 +201,10 @@ def test_outages_of_two_operators_are_two_things() -> None:
         stated("43213", "b", utility="mobile", operator="訓練通信B", affected=count(5), unit="局"),
         stated("43213", "c", utility="power", operator="訓練電力", affected=count(10), unit="戸"),
         stated("43213", "d", utility="power", affected=count(12), unit="戸"),
+        stated("43213", "e", utility="power", affected=count(3), unit="件", _source="city"),
     ]
     found = [(utility, len(group)) for utility, group in counts.outages(said("lifeline_outage", rows))]
-    assert found == [("mobile", 1), ("mobile", 1), ("power", 2)]
+    assert found == [("mobile", 1), ("mobile", 1), ("power", 1), ("power", 2)]
 
 
 def test_roads_are_counted_by_source_and_never_added_up() -> None:

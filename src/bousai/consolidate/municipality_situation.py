@@ -122,13 +122,14 @@ class _Heard:
 
 
 def _with_wards(named: Mapping[str, list[Said]]) -> dict[str, list[Said]]:
-    """Places of a ward are places of its city too; those of the city are of no known ward."""
+    """Places of a ward are places of its city too, a road through two wards once; those of the city are of no known
+    ward."""
     found = {code: list(said) for code, said in named.items()}
     for code, said in named.items():
         one = municipalities().get(code)
         if one is not None and one.city is not None:
             found.setdefault(one.city, []).extend(said)
-    return found
+    return {code: list({one.key: one for one in said}.values()) for code, said in found.items()}
 
 
 # ── a municipality ───────────────────────────────────────────────────────────────────────────────────────────
@@ -327,9 +328,7 @@ def _outages(utility: str, claims: Sequence[Claim], first: Any) -> Iterator[dict
     by_feed: defaultdict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
         by_feed[claim.said[0].feed].append(claim)
-    whole = all(len(found) == 1 for found in by_feed.values())
-    units = {claim.said[0].props.get("unit") for claim in claims}
-    if whole and len(units) == 1:
+    if all(len(found) == 1 for found in by_feed.values()):
         one = first(claims, "affected", name, "outages", "outages") or min(claims, key=lambda claim: claim.order)
         first([one], "water_stations", f"{name}.water_stations", "outages", "outages")
         yield counts.outage_shown(one, utility)

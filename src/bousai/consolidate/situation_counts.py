@@ -6,7 +6,8 @@ the claims that say anything (a blank cell does not):
 1. what a source states of the municipality, before a sum over places that this program makes (a list of places may be
    a part of them, a total is not);
 2. the newest, as of the time for which it holds;
-3. at the same time that of who is closer to the place: municipality, prefecture, country, others;
+3. at the same time a number before a word for not knowing one (調査中, 不明), and of numbers that of who is closer to
+   the place: municipality, prefecture, country, others;
 4. by the order of the feeds' and items' names.
 
 Claims whose values cannot all be true are listed as a conflict, with each value and its time; a claim of a range
@@ -37,6 +38,7 @@ SUMMARY = ("shelters_open", "evacuees", "evacuated_households", "order_household
 
 _SAYS_NOTHING = frozenset({"blank", "not_applicable"})
 _OR_MORE: frozenset[Qualifier] = frozenset({"at_least", "more_than"})
+_OFFICES = ("災害対策本部", "災害警戒本部", "現地対策本部")
 _LEVELS = ("municipality", "prefecture", "country", "other")
 
 
@@ -76,18 +78,26 @@ class Claim:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """The claim that is shown first is the least."""
-        newest = -instant(self.as_of).timestamp()
-        return self.basis != "stated", newest, _LEVELS.index(self.level), self.source, self.said[0].key
+        """Claims by time, closeness and name; that which comes first is the least."""
+        return *self.time, _LEVELS.index(self.level), self.source, self.said[0].key
+
+    @property
+    def time(self) -> tuple[bool, float]:
+        """A sum after what is stated, and the newest first."""
+        return self.basis != "stated", -instant(self.as_of).timestamp()
 
 
 @lru_cache(maxsize=1024)
 def level_of(issuer: str) -> str:
     """How close an issuer is to the place.
 
-    >>> [level_of(name) for name in ("宇城市", "八代市・宇城市", "熊本県", "内閣府", "国土交通省", "九州電力")]
-    ['municipality', 'municipality', 'prefecture', 'country', 'country', 'other']
+    >>> [level_of(name) for name in ("宇城市", "八代市・宇城市", "八代市災害対策本部", "熊本県災害対策本部")]
+    ['municipality', 'municipality', 'municipality', 'prefecture']
+    >>> [level_of(name) for name in ("内閣府（防災担当）", "国土交通省", "九州電力")]
+    ['country', 'country', 'other']
     """
+    for office in _OFFICES:
+        issuer = issuer.removesuffix(office)
     if prefecture(issuer) is not None:
         return "prefecture"
     if all(named(name).code is not None for name in issuer.split("・")):
@@ -105,8 +115,12 @@ def says(count: Count | None) -> bool:
 
 def shown_of(claims: Iterable[Claim], figure: str) -> Claim | None:
     """The claim whose value of a figure is shown; one that says nothing only where no other does."""
-    having = [claim for claim in claims if figure in claim.figures]
-    return min(having, key=lambda claim: (not says(claim.figures[figure]), claim.order), default=None)
+
+    def order(claim: Claim) -> tuple[Any, ...]:
+        count = claim.figures[figure]
+        return not says(count), *claim.time, count["value"] is None, claim.order
+
+    return min((claim for claim in claims if figure in claim.figures), key=order, default=None)
 
 
 def conflict(claims: Sequence[Claim], figure: str, name: str) -> dict[str, Any] | None:
@@ -298,8 +312,12 @@ def by_incident(claims: Iterable[Claim]) -> list[list[Claim]]:
 
 
 def outages(said: Iterable[Said]) -> list[tuple[str, list[Claim]]]:
-    """Utility → the claims on its outage. Outages of two operators are two things; a report that names no operator
-    speaks of the same as the only operator that is named, else it stands by itself."""
+    """Utility → the claims on its outage, the claims on one figure together.
+
+    Outages of two operators are two things, and so are numbers of two units (戸 without water, 件 reported to the
+    town hall). A report that names no operator speaks of the same as the only operator that is named, else it stands
+    by itself.
+    """
     by_utility: defaultdict[str, list[Said]] = defaultdict(list)
     for one in said:
         by_utility[one.props.get("utility") or "unknown"].append(one)
@@ -307,12 +325,13 @@ def outages(said: Iterable[Said]) -> list[tuple[str, list[Claim]]]:
     for utility, statements in sorted(by_utility.items()):
         operators = {one.props.get("operator") for one in statements} - {None}
         only = next(iter(operators)) if len(operators) == 1 else None
-        groups: defaultdict[str, list[Said]] = defaultdict(list)
+        groups: defaultdict[tuple[str, str], list[Claim]] = defaultdict(list)
         for one in statements:
-            groups[one.props.get("operator") or only or ""].append(one)
-        for _, group in sorted(groups.items()):
-            found.append((utility, [claim for claim in map(_outage, group) if claim is not None]))
-    return [(utility, claims) for utility, claims in found if claims]
+            claim = _outage(one)
+            if claim is not None:
+                groups[one.props.get("operator") or only or "", one.props.get("unit") or ""].append(claim)
+        found += [(utility, claims) for _, claims in sorted(groups.items(), key=lambda group: group[0])]
+    return found
 
 
 def _outage(one: Said) -> Claim | None:
