@@ -237,3 +237,9 @@ def test_a_road_without_a_code_is_in_every_municipality_that_it_touches() -> Non
     found = counts.on_roads(table("road_restriction", rows), areas)
     told = {code: [one.table.item_id[one.row] for one in ones] for code, ones in found.items()}
     assert told == {"43213": ["a"], "43202": ["a"], "43211": ["b"], "43468": ["e"]}
+
+
+@pytest.mark.parametrize("as_of", [None, "", "2026-07-31", "2026-07-31T20:00:00", "昨日", 5])
+def test_a_time_that_is_no_instant_is_that_of_the_statement(as_of: Any) -> None:
+    (one,) = said("evacuation_summary", [stated("43213", evacuees=count(1), as_of=as_of)])
+    assert one.as_of == "2026-08-01T08:00:00+09:00"

@@ -27,7 +27,7 @@ import orjson
 import shapely
 
 from bousai.consolidate import rows
-from bousai.consolidate.situation_statements import Said, instant
+from bousai.consolidate.situation_statements import Said, instant, moment
 from bousai.model import RevisionTable
 from bousai.vocab.count import Count, Qualifier, reported
 from bousai.vocab.damage import damage_items
@@ -363,8 +363,8 @@ def on_roads(table: RevisionTable | None, areas: Mapping[str, bytes]) -> dict[st
     found: defaultdict[str, list[Said]] = defaultdict(list)
     loose = []
     for row, (one, code) in enumerate(zip(props, table.muni_code, strict=True)):
-        ended = one.get("ended_at")
-        if ended is not None and instant(ended) <= table.valid_at:
+        ended = moment(one.get("ended_at"))
+        if ended is not None and ended <= table.valid_at:
             continue
         if code is not None:
             found[code].append(Said(table, row, one, code))

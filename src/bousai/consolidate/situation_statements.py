@@ -37,8 +37,9 @@ class Said(NamedTuple):
 
     @property
     def as_of(self) -> str:
-        """ISO 8601: as of when it holds, by default when it was issued."""
-        return self.props.get("as_of") or rows.local(self.table.issued_at[self.row])
+        """ISO 8601 with offset: as of when it holds; when it was issued where the source gives no such time."""
+        said = self.props.get("as_of")
+        return said if moment(said) is not None else rows.local(self.table.issued_at[self.row])
 
     @property
     def at(self) -> datetime:
@@ -72,6 +73,17 @@ class Said(NamedTuple):
 def instant(text: str) -> datetime:
     """An ISO 8601 time with offset."""
     return datetime.fromisoformat(text)
+
+
+def moment(text: Any) -> datetime | None:
+    """A time that a source gives, None where it is no instant (a day alone, no offset, nothing)."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = instant(text)
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found
 
 
 def said_of(table: RevisionTable | None, keep: Callable[[Mapping[str, Any]], bool] | None = None) -> list[Said]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bousai.consolidate.situation_statements import Said, by_code, handed_on, said_of
+from bousai.consolidate.situation_statements import Said, by_code, handed_on, moment, said_of
 from bousai.model import RevisionTable
 from bousai.vocab import jma
 from bousai.vocab.japanese_time import JST
@@ -196,8 +196,8 @@ def ordered(now: Mapping[str, RevisionTable]) -> dict[str, list[Warned]]:
     valid_at = next((table.valid_at for table in now.values()), None)
 
     def holds(props: Mapping[str, Any]) -> bool:
-        over = props.get("lifted_at")
-        return over is None or valid_at is None or datetime.fromisoformat(over) > valid_at
+        over = moment(props.get("lifted_at"))
+        return over is None or valid_at is None or over > valid_at
 
     said = said_of(now.get("evacuation_order"), holds)
     said += said_of(now.get("evacuation_summary"), lambda p: bool(p.get("order_level") or p.get("order_text")))
