@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -195,18 +195,27 @@ def _member_items(register: Register, muni: Mapping[str, str | None]) -> Iterato
         asked[question.left].append(question)
         asked[question.right].append(question)
     for key in sorted(register.members):
-        props = asdict(register.members[key])
-        del props["key"]
-        questions = [
-            {
-                "member": key,
-                "other": one.right if one.left == key else one.left,
-                "score": one.score,
-                "reasons": list(one.reasons),
-            }
-            for one in asked.get(key, ())
-        ]
-        yield Item(key, {**props, "reasons": list(props["reasons"]), "questions": questions}, muni[key])
+        one = register.members[key]
+        props = {
+            "place_id": one.place_id,
+            "verdict": one.verdict,
+            "score": one.score,
+            "reasons": list(one.reasons),
+            "method": one.method,
+            "decided_by": one.decided_by,
+            "decided_at": one.decided_at,
+            "against": one.against,
+            "questions": [
+                {
+                    "member": key,
+                    "other": question.right if question.left == key else question.left,
+                    "score": question.score,
+                    "reasons": list(question.reasons),
+                }
+                for question in asked.get(key, ())
+            ],
+        }
+        yield Item(key, props, muni[key])
 
 
 def _place_items(register: Register, muni: Mapping[str, str | None], before: RevisionTable) -> Iterator[Item]:

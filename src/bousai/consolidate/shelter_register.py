@@ -262,15 +262,17 @@ def _row(
         "position_error_m": view.position_error_m,
         "position_conflict": view.position_conflict,
         "first_seen_at": local(view.first_seen_at),
-        "members": [_member(e) for e in view.members],
+        "members": _json([_member(e) for e in view.members]),
         "questions": [question for e in view.members for question in e.link.get("questions", ())],
         "decisions": [
             {"entries": decisions.item_id[n].split("|"), **orjson.loads(decisions.props[n])} for n in spoken
         ],
-        "sources": [
-            *_sources(view, linked),
-            *({**_own(decisions, n, _decided_at(decisions, n)), "attributes": ["decisions"]} for n in spoken),
-        ],
+        "sources": _json(
+            [
+                *_sources(view, linked),
+                *({**_own(decisions, n, _decided_at(decisions, n)), "attributes": ["decisions"]} for n in spoken),
+            ]
+        ),
     }
     return Row(
         item_id=view.place_id,
@@ -282,6 +284,12 @@ def _row(
         recorded_at=max(table.recorded_at[row] for table, row in rests),
         revision=max(table.revision[row] for table, row in rests),
     )
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> orjson.Fragment:
+    """Rows as the JSON that they become anyway: as objects those of a whole nation would take gigabytes."""
+    # A copy: what orjson gives keeps the whole buffer of which it is a part.
+    return orjson.Fragment(bytes(memoryview(orjson.dumps(rows, option=orjson.OPT_SORT_KEYS))))
 
 
 def _own(table: RevisionTable, row: int, at: str) -> dict[str, Any]:
