@@ -830,28 +830,6 @@ def _sources(house: House, layer: Layer, states: Mapping[str, SourceFreshness]) 
     return [state for state in found if state.state != "paused" or state.last_content_at is not None]
 
 
-class _AsAsked(Mapping[str, RevisionTable]):
-    """What holds of each kind, read when it is asked for: a population mesh is large, and seldom wanted."""
-
-    def __init__(self, kinds: Sequence[str], read: Callable[[str], RevisionTable]) -> None:
-        self._kinds = kinds
-        self._read = read
-        self._found: dict[str, RevisionTable] = {}
-
-    def __getitem__(self, kind: str) -> RevisionTable:
-        if kind not in self._kinds:
-            raise KeyError(kind)
-        if kind not in self._found:
-            self._found[kind] = self._read(kind)
-        return self._found[kind]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._kinds)
-
-    def __len__(self) -> int:
-        return len(self._kinds)
-
-
 _ENDED = "/ended"
 
 
@@ -892,13 +870,22 @@ def _items(
             )
         return shown(known(kind))
 
-    now = _AsAsked((*layer.inputs, *(kind + _ENDED for kind in layer.endings)), held)
-    seen = {}
-    for kind in layer.sightings:
+    now = consolidate.AsAsked((*layer.inputs, *(kind + _ENDED for kind in layer.endings)), held)
+
+    def sighted(kind: str, box: consolidate.Box | None = None) -> Sightings:
         every = store.sightings(
-            house.store, kind, valid_at=valid_at, known_at=known_at, status=status, visibility=tier
+            house.store,
+            kind,
+            valid_at=valid_at,
+            known_at=known_at,
+            muni=None if box is None else (),
+            uncoded_in=box,
+            status=status,
+            visibility=tier,
         )
-        seen[kind] = replace(every, table=shown(every.table))
+        return replace(every, table=shown(every.table))
+
+    seen = consolidate.AsAsked(layer.sightings, sighted, sighted)
     return consolidate.within(consolidate.table(layer.kind, now, seen, valid_at), muni, bbox)
 
 

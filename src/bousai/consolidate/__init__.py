@@ -15,11 +15,11 @@ import importlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from bousai.consolidate.rows import ISSUER, shown_only, within
+from bousai.consolidate.rows import ISSUER, AsAsked, Box, shown_only, within
 from bousai.consolidate.warning_check import CODES, SETTLED, differences
 from bousai.model import RevisionTable, Sightings
 
-__all__ = ["CODES", "ISSUER", "SETTLED", "differences", "shown_only", "table", "within"]
+__all__ = ["CODES", "ISSUER", "SETTLED", "AsAsked", "Box", "differences", "shown_only", "table", "within"]
 
 
 def table(

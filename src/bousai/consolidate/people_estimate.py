@@ -3,8 +3,9 @@
 No source gives these figures; they follow from the population of grid squares (人口メッシュ) and from what agencies
 say. One item for each municipality (or ward) and hazard, ``<municipality>/<hazard>``, as long as the hazard is there:
 
-* ``earthquake``: JMA's intensity of the municipality is 6 lower or more. All who live in the municipality. Where JMA
-  only says that 5 lower or more is estimated and nothing was received (震度５弱以上未入電), the number is
+* ``earthquake``: JMA's intensity of the municipality is 6 lower or more in the last seven days. All who live in the
+  municipality. Where JMA only says that 5 lower or more is estimated and nothing was received (震度５弱以上未入電),
+  the number is
   ``unconfirmed``; `residents` says how many it may be.
 * ``tsunami``: 大津波警報 or 津波警報 is in force for a coast section on which the municipality lies, or may lie
   (`match`). Who lives in its tsunami zones.
@@ -152,13 +153,15 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
     """The estimates at `valid_at`, of what is in force then."""
     hit = _hit(now, valid_at)
     made: list[rows.Row] = []
-    if hit and len(seen["population_mesh"]):
+    if hit:
         ground = _ground(seen["municipality"], valid_at)
-        peopled = _peopled(seen["population_mesh"], ground, {code for code, _ in hit})
+        known = set(ground.code)
+        hit = {(code, hazard): because for (code, hazard), because in hit.items() if code in known}
+    if hit:
+        peopled = _peopled(seen, ground, {code for code, _ in hit})
         exposed = _exposed(now["hazard_exposure"], peopled)
         for (code, hazard), because in sorted(hit.items()):
-            if code in peopled.squares:
-                made += _row(code, hazard, because, peopled, exposed, ground, valid_at)
+            made += _row(code, hazard, because, peopled, exposed, ground, valid_at)
     stated = now["seismic_intensity"]
     return rows.table_of("people_estimate", stated.status, valid_at, stated.known_at, made)
 
@@ -267,13 +270,15 @@ class _Peopled:
         return [] if code[:2] in covers else [one for one in self.squares[code] if one not in covers]
 
 
-def _peopled(seen: Sightings, ground: _Ground, wanted: set[str]) -> _Peopled:
-    table = seen.table
+def _peopled(seen: Mapping[str, Sightings], ground: _Ground, wanted: set[str]) -> _Peopled:
     shapes = {code: shape for code, shape in zip(ground.code, ground.shapes, strict=True) if code in wanted}
     squares = {code: _squares(shape) for code, shape in shapes.items()}
     touched = {square for those in squares.values() for square in those}
+    west, south, east, north = shapely.total_bounds(shapely.box(*mesh.bounds(sorted(touched)).T)).tolist()
+    sighted = rows.near(seen, "population_mesh", (west, south, east, north))
+    table = sighted.table
     every = [item_id.rpartition("/")[2] for item_id in table.item_id]  # <day>/<code>
-    keep = [row for row, code in enumerate(every) if code[:4] in touched and seen.until[row] is None]
+    keep = [row for row, code in enumerate(every) if code[:4] in touched and sighted.until[row] is None]
     known: dict[_Edition, set[str]] = defaultdict(set)
     covers: dict[_Edition, set[str]] = defaultdict(set)
     cells: dict[tuple[str, _Edition], list[_Cell]] = defaultdict(list)

@@ -7,18 +7,22 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 import shapely
 
-from bousai.model import RevisionTable, Status
+from bousai.model import RevisionTable, Sightings, Status
 from bousai.vocab.japanese_time import JST
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+_Held = TypeVar("_Held", RevisionTable, Sightings)
 
 ISSUER = "bousai"
 """Who issues a consolidated feature: this program, which only puts side by side what its `sources` say."""
@@ -66,6 +70,46 @@ class Row:
     issued_at: datetime
     recorded_at: datetime
     revision: int
+
+
+class AsAsked(Mapping[str, _Held]):
+    """What there is of each kind, read when it is asked for: a population mesh is large, and seldom wanted.
+
+    `read_near` reads of a kind only what lies in a box and states no municipality.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        read: Callable[[str], _Held],
+        read_near: Callable[[str, Box], _Held] | None = None,
+    ) -> None:
+        self._kinds = kinds
+        self._read: Callable[[str], _Held] = read
+        self._read_near: Callable[[str, Box], _Held] | None = read_near
+        self._found: dict[str, _Held] = {}
+
+    def __getitem__(self, kind: str) -> _Held:
+        if kind not in self._kinds:
+            raise KeyError(kind)
+        if kind not in self._found:
+            self._found[kind] = self._read(kind)
+        return self._found[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def near(self, kind: str, box: Box) -> _Held:
+        """What lies in a box, where it can be read so; else everything."""
+        return self[kind] if self._read_near is None else self._read_near(kind, box)
+
+
+def near(seen: Mapping[str, Sightings], kind: str, box: Box) -> Sightings:
+    """What was seen of a kind without municipalities in a box, or more."""
+    return seen.near(kind, box) if isinstance(seen, AsAsked) else seen[kind]
 
 
 def table_of(kind: str, status: Status, valid_at: datetime, known_at: datetime, rows: Iterable[Row]) -> RevisionTable:
