@@ -228,6 +228,18 @@ def _publish(options: argparse.Namespace) -> int:
     return 0
 
 
+def _tiles(options: argparse.Namespace) -> int:
+    written = pipeline.tile_layers(options.layer or None)
+    if options.json:
+        _print(_json(written))
+    else:
+        rows = [
+            (w["layer"], w["status"], w["version"], "new" if w["changed"] else "same", w["path"]) for w in written
+        ]
+        _table(rows, ("layer", "status", "version", "tiles", "file"))
+    return 0
+
+
 def _layer(options: argparse.Namespace) -> int:
     if options.format != "geojson":
         return _layer_files(options)
@@ -477,6 +489,11 @@ def _parser() -> _Parser:
 
     made = command("publish", _publish, "write changed layers, deltas and the index", "bousai publish shelter")
     made.add_argument("layer", nargs="*")
+
+    tiled = command(
+        "tiles", _tiles, "vector tiles of published hazard layers that have none", "bousai tiles hazard_zone_flood"
+    )
+    tiled.add_argument("layer", nargs="*")
 
     layer = command(
         "layer", _layer, "one layer as it was", "bousai layer earthquake --valid-at 2024-01-01T16:30 -o quake.geojson"

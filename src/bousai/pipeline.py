@@ -909,6 +909,31 @@ def _features(
     return publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
 
 
+def tile_layers(layer_ids: Sequence[str] | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Make vector tiles of the published layers that have such (default all) and whose version has none yet; the next
+    index links them. Takes minutes for a large layer. Returns one dict a layer and tree: layer, status, tier,
+    version, changed, path.
+    """
+    with opened(settings) as house:
+        chosen = [house.catalogue.layer(i) for i in (layer_ids or house.catalogue.layers)]
+        without = [layer.id for layer in chosen if layer_ids and not layer.tiles]
+        if without:
+            raise UsageError(f"layer {without[0]} has no tiles", remedy="config/layers/<layer>.yml: tiles: true")
+        return [
+            {
+                "layer": layer.id,
+                "status": tree.status,
+                "tier": tree.tier,
+                "version": done.version,
+                "changed": done.changed,
+                "path": str(tree.root / "layers" / layer.id / "tiles" / "latest.pmtiles"),
+            }
+            for tree in _trees(house.settings)
+            for layer in chosen
+            if layer.tiles and (done := publish.write_tiles(tree.root, house.catalogue.released(layer, tree.tier)))
+        ]
+
+
 def layer_geojson(
     layer_id: str,
     settings: Settings | None = None,

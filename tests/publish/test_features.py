@@ -46,7 +46,7 @@ def test_what_the_layer_does_not_name_is_in_no_file(tmp_path: Path) -> None:
     )
     write_index(tmp_path, [shown], {"shelter": []}, status="actual", public_url="", published_at=T0)
     files = {path: text(path) for path in tmp_path.rglob("*") if path.is_file()}
-    assert len(files) == 22
+    assert len(files) == 23
     files[tmp_path / "direct"] = document(found).decode()
     assert sum("小学校" in said for said in files.values()) == 17
     assert [path.name for path, said in files.items() if CANARY in said] == []

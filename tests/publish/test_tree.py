@@ -89,6 +89,7 @@ def test_the_first_publication_writes_every_file(tmp_path: Path) -> None:
         *(f"by-muni/{code}.geojson{suffix}" for code in ("17204", "17205") for suffix in ("", ".gz")),
         "changes.json",
         "manifest.json",
+        "schema.json",
     }
     manifest = check(tmp_path, A)
     freshness = manifest.pop("freshness")
@@ -158,7 +159,16 @@ def test_files_are_on_the_disk_before_they_take_their_name(tmp_path: Path, monke
     publish_index(tmp_path)
     latest = ["latest.csv", "latest.csv-metadata.json", "latest.geojson", "latest.geojson.gz", "latest.geojson.zst"]
     cuts = ["17204.geojson", "17204.geojson.gz"]
-    assert renamed == [version, "changes.json", *latest, *cuts, "manifest.json", "manifest.json", "index.json"]
+    assert renamed == [
+        version,
+        "changes.json",
+        *latest,
+        *cuts,
+        "schema.json",
+        "manifest.json",
+        "manifest.json",
+        "index.json",
+    ]
 
 
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,6 +279,101 @@ def test_who_follows_the_changes_has_what_stands(contents: list[Content]) -> Non
         found = versions_of(root)
         assert [(set(one["add"]), set(one["modify"]), set(one["remove"])) for one in found] == expected
         assert all(one[name] == sorted(one[name]) for one in found for name in ("add", "modify", "remove"))
+
+
+def lines_of(body: bytes) -> dict[str, bytes]:
+    """A puller's own look at a collection: the line of each feature, by its id."""
+    lines = (line.removesuffix(b",") for line in body.split(b"\n") if line.startswith(b'{"type":"Feature"'))
+    return {json.loads(line)["id"]: line for line in lines}
+
+
+def followed(folder: Path, version: str) -> dict[str, bytes]:
+    """Someone who has a version and takes what has changed since, one delta after another; nothing of our code."""
+    have = lines_of((folder / "v" / version / "shelter.geojson").read_bytes())
+    for entry in json.loads((folder / "changes.json").read_bytes())["versions"]:
+        if entry["previous_version"] == version:
+            body = (folder / entry["delta"]["file"]).read_bytes()
+            assert (hashlib.sha256(body).hexdigest(), len(body)) == (entry["delta"]["sha256"], entry["delta"]["size"])
+            delta = json.loads(body)
+            assert (delta["bousai:previous_version"], delta["bousai:version"]) == (version, entry["version"])
+            assert sorted(lines_of(body)) == sorted(entry["add"] + entry["modify"])
+            have |= lines_of(body)
+            for item_id in delta["bousai:remove"]:
+                del have[item_id]
+            version = entry["version"]
+    assert version == json.loads((folder / "manifest.json").read_bytes())["version"]
+    return dict(sorted(have.items()))
+
+
+def check_followers(root: Path) -> int:
+    """From every version that is listed and whole the deltas lead to what stands, to the byte and in its order."""
+    folder = folder_of(root)
+    now = lines_of((folder / "latest.geojson").read_bytes())
+    started = [one for one in versions_of(root) if (folder / "v" / one["version"] / "shelter.geojson").exists()]
+    for one in started:
+        assert list(followed(folder, one["version"]).items()) == list(now.items())
+    return len(started)
+
+
+@settings(max_examples=40)
+@given(contents=st.lists(_contents, min_size=1, max_size=6))
+def test_who_follows_the_deltas_from_any_version_has_the_latest_to_the_byte(contents: list[Content]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        versions = set()
+        for number, content in enumerate(contents):
+            versions.add(put(root, content, T0 + number * MINUTE, formats=()).version)
+        assert check_followers(root) == len(versions) == len(versions_of(root))
+        first, *later = versions_of(root)
+        assert first["delta"] is None
+        assert all(one["delta"] for one in later)
+
+
+def test_a_delta_says_what_the_whole_says_of_itself(tmp_path: Path) -> None:
+    put(tmp_path, A)
+    put(tmp_path, B, T0 + MINUTE, [source("late", last_fetch_at=T0)])
+    folder = folder_of(tmp_path)
+    delta = json.loads((folder / versions_of(tmp_path)[-1]["delta"]["file"]).read_bytes())
+    whole = json.loads((folder / "latest.geojson").read_bytes())
+    assert delta.pop("bousai:remove") == ["c"]
+    assert (delta.pop("bousai:previous_version"), delta.pop("bousai:version")) == tuple(
+        one["version"] for one in versions_of(tmp_path)
+    )
+    assert delta.pop("features") != whole.pop("features")
+    assert delta == whole
+
+
+def test_old_versions_make_room_and_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_module, "_KEPT_WHOLE", 3)
+    monkeypatch.setattr(tree_module, "_KEPT_CHANGES", 5)
+    versions = [put(tmp_path, {"a": (n, "17204")}, T0 + n * MINUTE).version for n in range(8)]
+    folder = folder_of(tmp_path) / "v"
+    left = {version: {path.name for path in (folder / version).iterdir()} for version in versions}
+    whole = {
+        "shelter.geojson",
+        "shelter.geojson.gz",
+        "shelter.geojson.zst",
+        "shelter.csv",
+        "shelter.csv-metadata.json",
+    }
+    assert [left[one] for one in versions[:3]] == [{"manifest.json"}] * 3
+    assert [left[one] for one in versions[3:5]] == [{"manifest.json", "delta.json"}] * 2
+    assert [left[one] for one in versions[5:]] == [{"manifest.json", "delta.json", *whole}] * 3
+    assert check_followers(tmp_path) == 3
+    check_listed = [one["version"] for one in versions_of(tmp_path)]
+    assert check_listed == versions[3:]
+    # Who has the version before the first that is listed can still go on.
+    assert versions_of(tmp_path)[0]["previous_version"] == versions[2]
+
+
+def test_versions_that_take_too_much_room_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_module, "_KEPT_BYTES", 1)
+    versions = [put(tmp_path, {"a": (n, "17204")}, T0 + n * MINUTE).version for n in range(4)]
+    folder = folder_of(tmp_path) / "v"
+    assert [one["version"] for one in versions_of(tmp_path)] == versions[-1:]
+    assert [(folder / one / "shelter.geojson").exists() for one in versions] == [False, False, True, True]
+    assert all((folder / one / "manifest.json").exists() for one in versions)
+    check_followers(tmp_path)
 
 
 def test_only_the_newest_changes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +496,7 @@ def test_the_index_lists_what_is_published_with_ages_credits_and_links(tmp_path:
         "formats": ["csv", "geojson", "geojson.gz", "geojson.zst"],
     }
     files = {*entry["formats"], "csv-metadata.json"}
-    assert set(links) == {"latest", "by_muni", "changes", "manifest", "version", *files}
+    assert set(links) == {"latest", "by_muni", "changes", "manifest", "version", "schema", *files}
     for link in links.values():
         path = link.removeprefix("https://example.jp/public/").replace("{code5}", "17204")
         assert (tmp_path / path).exists()
@@ -490,6 +595,7 @@ def test_after_a_crash_every_file_is_the_old_or_the_new_one_and_a_rerun_ends_the
         assert old.keys() <= between.keys()
         put(root, B, T0 + MINUTE)
         check(root, B)
+        assert check_followers(root) >= 1
         after = tree(root)
         assert after.keys() == new.keys()
         # All cuts are written again, so one that had not to be may bear a later time.
@@ -509,6 +615,7 @@ def test_after_a_crash_any_content_that_comes_next_is_published_whole(tmp_path: 
                 check(root, C)
             else:
                 check(root, then)
+            check_followers(root)
         except AssertionError as error:
             raise AssertionError(f"killed at step {step}: {error}") from error
         after = tree(root / "layers" / "shelter" / "v")

@@ -9,6 +9,7 @@ Add here: one module per output format. Tests: tests/publish.
 
 from bousai.publish.features import FeatureTable, areas_wanted, features
 from bousai.publish.geojson import layer_chunks
+from bousai.publish.tiles import Tiled, write_tiles
 from bousai.publish.tree import Published, standing, write_index, write_layer
 from bousai.publish.writers import FORMATS, formats_of, write_files
 
@@ -16,6 +17,7 @@ __all__ = [
     "FORMATS",
     "FeatureTable",
     "Published",
+    "Tiled",
     "areas_wanted",
     "features",
     "formats_of",
@@ -24,4 +26,5 @@ __all__ = [
     "write_files",
     "write_index",
     "write_layer",
+    "write_tiles",
 ]

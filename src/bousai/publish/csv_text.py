@@ -23,7 +23,7 @@ import shapely
 
 from bousai.publish.sheet import Column, Sheet
 
-_FORMULA = re.compile(r"[\s;,]*[=+\-@＝＋－＠]|[\t\r\n]")
+_FORMULA = re.compile(r"[\s;,]*[=+\-@＝＋－＠]|[\s;,]*[\t\r\n]")
 _DATATYPE = {
     "text": "string",
     "json": "json",

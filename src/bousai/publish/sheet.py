@@ -10,6 +10,7 @@ layer names stand beside it as ``<name>_<part>``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,7 +33,14 @@ _ARROW: dict[Type, pa.DataType] = {
     "boolean": pa.bool_(),
     "datetime": pa.timestamp("ms", tz="+09:00"),
 }
-_WEAKER: dict[Type, Type] = {"integer": "number", "number": "text", "boolean": "text", "datetime": "text"}
+_PYTHON: dict[Type, set[type]] = {
+    "text": {str},
+    "json": {str},
+    "integer": {int},
+    "number": {int, float},
+    "boolean": {bool},
+    "datetime": {str},
+}
 _FAMILY = {"point": (0, "Point"), "line": (5, "MultiLineString"), "polygon": (6, "MultiPolygon")}
 _LINE, _POLYGON, _MULTILINE, _MULTIPOLYGON = 1, 3, 5, 6
 
@@ -158,18 +166,16 @@ def _state(count: Mapping[str, Any]) -> str | None:
 
 
 def _column(name: str, kind: Type, ja: str, en: str, unit: str | None, values: list[Any]) -> Column:
-    try:
-        array = pa.array(values, pa.string() if kind == "datetime" else _ARROW[kind])
-        if kind == "datetime":
-            array = array.cast(_ARROW[kind])
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        if kind not in _WEAKER:
-            texts = [
-                value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values
-            ]
-            return _column(name, kind, ja, en, unit, texts)
-        return _column(name, _WEAKER[kind], ja, en, unit, values)
-    return Column(name, kind, ja, en, unit, values, array)
+    found = {*map(type, values)} - {type(None)}
+    if found <= _PYTHON[kind]:
+        # Arrow makes 2 of 2.5 where it is told to expect a whole number, so it is asked only for what fits.
+        with suppress(pa.ArrowInvalid, OverflowError):
+            array = pa.array(values, pa.string() if kind == "datetime" else _ARROW[kind])
+            return Column(name, kind, ja, en, unit, values, array.cast(_ARROW[kind]))
+    if kind == "integer" and found <= _PYTHON["number"] and float in found:
+        return _column(name, "number", ja, en, unit, values)
+    texts = [value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values]
+    return Column(name, "text", ja, en, unit, texts, pa.array(texts, pa.string()))
 
 
 def multiple(shapes: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -31,7 +31,7 @@ from isal import igzip
 
 from bousai import __version__
 from bousai.model import ReleasedLayer, SourceFreshness, Status
-from bousai.publish import geojson, writers
+from bousai.publish import geojson, schema, writers
 from bousai.publish.features import FeatureTable, local
 
 _KEPT_CHANGES = 500
@@ -76,9 +76,9 @@ def write_layer(
     lines = list(geojson.feature_lines(features))
     looks = _looks(layer, status, freshness)
     content = _digest(looks.encode(), lines)
-    with _alone(folder):
-        before = _json(folder / "manifest.json")
-        changes = _json(folder / "changes.json").get("versions", [])
+    with alone(folder):
+        before = read_json(folder / "manifest.json")
+        changes = read_json(folder / "changes.json").get("versions", [])
         begun = changes[-1]["version"] if changes else before.get("version")
         # Otherwise a writer was killed in between: its files may stand where those of `before` should.
         whole = begun == before.get("version")
@@ -134,14 +134,17 @@ def write_layer(
             "bbox": _bbox(features),
             "withheld": features.withheld,
             "freshness": [_source(source) for source in freshness],
-            "files": {latest: _weighed(folder / latest) for latest in stable.values()},
+            "files": {latest: weighed(folder / latest) for latest in stable.values()},
             "by_muni": by_muni,
         }
+        written = dump(schema.schema(layer, status))
+        if not (folder / "schema.json").exists() or (folder / "schema.json").read_bytes() != written:
+            _write(folder / "schema.json", written)
         if not (new / "manifest.json").exists():
-            _write(new / "manifest.json", _dump(manifest))
+            _write(new / "manifest.json", dump(manifest))
         _link(new / "manifest.json", folder / "manifest.json")
         _drop_others(folder, set(stable.values()))
-        _thin(folder / "v", [one["version"] for one in changes])
+        _thin(folder / "v", changes)
         return Published(version, True, len(features), features.withheld)
 
 
@@ -151,8 +154,8 @@ def standing(
     """The version of a layer that stands below `root`, if it was made of a layer and of sources that look just like
     these; whether its items have changed is for the caller to know."""
     folder = root / "layers" / layer.id
-    manifest = _json(folder / "manifest.json")
-    changes = _json(folder / "changes.json").get("versions", [])
+    manifest = read_json(folder / "manifest.json")
+    changes = read_json(folder / "changes.json").get("versions", [])
     whole = bool(manifest) and (not changes or changes[-1]["version"] == manifest["version"])
     if not whole or manifest.get("looks") != _looks(layer, status, freshness):
         return None
@@ -179,8 +182,8 @@ def _guard(root: Path, features: FeatureTable, status: Status) -> None:
     if not status == features.status == wanted:
         raise ValueError(f"{root}: a tree for {wanted} cannot take {features.status} as {status}")
     tier = features.layer.tier
-    stands = _json(root / "layers" / features.layer.id / "manifest.json").get("tier", tier)
-    if tier == "isut" or _json(root / "index.json").get("bousai:tier", stands) != tier or stands != tier:
+    stands = read_json(root / "layers" / features.layer.id / "manifest.json").get("tier", tier)
+    if tier == "isut" or read_json(root / "index.json").get("bousai:tier", stands) != tier or stands != tier:
         raise ValueError(f"{root}: what {tier} may see does not belong into this tree")
 
 
@@ -217,7 +220,7 @@ def _write_version(
         if delta.before is not None:
             _write_delta(aside / _DELTA, folder.name, members, delta)
         for path in made(aside):
-            _sync_file(path)
+            sync_file(path)
         for done in packed:
             done.result()
     _sync_folder(aside)
@@ -288,12 +291,12 @@ def _write_changes(
         "add": delta.add,
         "modify": delta.modify,
         "remove": delta.remove,
-        "delta": {"file": f"v/{new.name}/{_DELTA}", **_weighed(new / _DELTA)} if delta.before is not None else None,
+        "delta": {"file": f"v/{new.name}/{_DELTA}", **weighed(new / _DELTA)} if delta.before is not None else None,
     }
     versions = [*known, entry][-_KEPT_CHANGES:]
     sizes = accumulate((one.get("delta") or {"size": 0})["size"] for one in reversed(versions))
     versions = versions[-max(1, sum(size <= _KEPT_BYTES for size in sizes)) :]
-    _write(folder / "changes.json", _dump({"versions": versions}))
+    _write(folder / "changes.json", dump({"versions": versions}))
     return versions
 
 
@@ -356,12 +359,12 @@ def _files(folder: Path) -> list[str]:
 def _stand(source: Path, path: Path) -> None:
     """A file of a version under its stable name; the description of a table names the table, so that is another."""
     if source.name.endswith(writers.DESCRIPTION):
-        _write(path, _dump({**_json(source), "url": path.name.removesuffix(writers.DESCRIPTION)}))
+        _write(path, dump({**read_json(source), "url": path.name.removesuffix(writers.DESCRIPTION)}))
     else:
         _link(source, path)
 
 
-def _weighed(path: Path) -> dict[str, Any]:
+def weighed(path: Path) -> dict[str, Any]:
     return {"sha256": _sha256_of(path), "size": path.stat().st_size}
 
 
@@ -372,18 +375,21 @@ def _drop_others(folder: Path, names: set[str]) -> None:
             path.unlink()
 
 
-def _thin(folder: Path, listed: Sequence[str]) -> None:
-    """Make room: of the versions before the newest two, the newest `_KEPT_WHOLE` stay whole as long as they take no
+def _thin(folder: Path, changes: Sequence[Mapping[str, Any]]) -> None:
+    """Make room: the newest two versions stay whole, and before them the newest `_KEPT_WHOLE` as long as they take no
     more than `_KEPT_BYTES` together. Of older ones the delta stays while changes.json lists them, and the manifest
     always (they are a chain). What they showed can be made again with ``bousai layer --known-at``.
     """
-    order = {version: n for n, version in enumerate(reversed(listed))}
+    kept = {changes[-1]["version"], changes[-1].get("previous_version")}
+    order = {one["version"]: n for n, one in enumerate(reversed(changes))}
     total = 0
     for path in sorted(folder.iterdir(), key=lambda one: order.get(one.name, len(order))):
-        age = order.get(path.name, len(order))
         files = [one for one in path.iterdir() if one.name != "manifest.json"]
         total += sum(one.stat().st_size for one in files)
-        if age >= 2 and (age >= _KEPT_WHOLE or total > _KEPT_BYTES):
+        # What a writer that died has left is in no list, and no manifest came to stand in it.
+        listed = path.name in order or not (path / "manifest.json").exists()
+        old = not listed or order.get(path.name, 0) >= _KEPT_WHOLE or total > _KEPT_BYTES
+        if path.name not in kept and old:
             for one in files:
                 if one.name != _DELTA or path.name not in order:
                     one.unlink()
@@ -424,9 +430,9 @@ def write_index(
         "bousai:tier": tier,
         "layers": entries,
     }
-    with _alone(root):
+    with alone(root):
         _clear(root)
-        _write(root / "index.json", _dump(body))
+        _write(root / "index.json", dump(body))
 
 
 def _entry(
@@ -437,10 +443,11 @@ def _entry(
     public_url: str,
     at: datetime,
 ) -> Iterator[dict[str, Any]]:
-    manifest = _json(root / "layers" / layer.id / "manifest.json")
+    manifest = read_json(root / "layers" / layer.id / "manifest.json")
     if not manifest:
         return
     address = f"{public_url}/layers/{layer.id}"
+    tiles = read_json(root / "layers" / layer.id / "tiles" / "tiles.json")
     title_ja, title_en = geojson.title(layer, status)
     yield {
         "id": layer.id,
@@ -463,10 +470,13 @@ def _entry(
             "latest": f"{address}/latest.geojson",
             **{_suffix(name): f"{address}/{name}" for name in manifest["files"]},
             "version": f"{address}/v/{manifest['version']}/",
+            "schema": f"{address}/schema.json",
             "by_muni": f"{address}/by-muni/{{code5}}.geojson",
             "changes": f"{address}/changes.json",
             "manifest": f"{address}/manifest.json",
+            **{name.removeprefix("latest."): f"{address}/tiles/{name}" for name in tiles.get("files", {})},
         },
+        **({"tiles": {"version": tiles["version"], "timeStamp": tiles["timeStamp"]}} if tiles else {}),
     }
 
 
@@ -479,11 +489,11 @@ def _age_min(source: SourceFreshness, at: datetime) -> int | None:
     return None if source.last_fetch_at is None else int((at - source.last_fetch_at).total_seconds() // 60)
 
 
-def _dump(value: object) -> bytes:
+def dump(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         value: dict[str, Any] = orjson.loads(path.read_bytes())
     except FileNotFoundError:
@@ -502,7 +512,7 @@ def _sha256_of(path: Path) -> str | None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process or thread writes in `folder`; the lock goes with whoever dies."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
@@ -568,7 +578,7 @@ def _sync(file: Any) -> None:
     os.fsync(file.fileno())
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
