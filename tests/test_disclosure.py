@@ -24,7 +24,7 @@ import zstandard
 from bousai import catalogue, pipeline, settings, store
 from bousai.cli import main
 from bousai.errors import UsageError
-from bousai.model import Bulletin, Field, Item, Layer, Provenance, RawDocument, Visibility, table_of
+from bousai.model import VISIBILITIES, Bulletin, Field, Item, Layer, Provenance, RawDocument, Visibility, table_of
 from bousai.settings import Settings
 from bousai.vocab.count import reported
 from tests.formats import sip4d_package as made
@@ -366,6 +366,47 @@ def test_sip4d_packages_are_shown_to_whom_they_are_for(own: Settings) -> None:
     latest = own.public / "layers" / "shelter_status" / "latest.geojson"
     (one,) = json.loads(latest.read_bytes())["features"]
     assert one["properties"]["evacuees"]["state"] == "suppressed"
+
+
+def test_a_data_set_that_becomes_narrower_is_told_to_a_person(own: Settings) -> None:
+    def given(hour: int, flag: str, *numbers: int) -> str:
+        told = {"openflg": flag, "testflg": "通常", "disaster": {"name": "大雨"}, "title": "避難所"}
+        rows = [made.shelter(n, "2", name=f"第{n}小学校") for n in numbers]
+        body = made.package(
+            made.SHELTER, rows, code="01-001-01", **told, information_date=f"2026-11-05T0{hour}:00:00"
+        )
+        return ingested(own, "sip4d", f"{hour}.zip", body)
+
+    def seen(tier: Visibility) -> int:
+        return len(json.loads(b"".join(pipeline.layer_geojson("shelter_status", own, tier=tier)))["features"])
+
+    assert given(6, "一般公開可能", 1, 2) == "stored"
+    assert pipeline.open_issues("sip4d", own) == []
+    assert given(7, "災害対応機関のみ公開可能", 1) == "stored"
+    (issue,) = pipeline.open_issues("sip4d", own)
+    assert (issue["code"], "2 items" in issue["cause"]) == ("narrowed", True)
+    assert [seen(tier) for tier in VISIBILITIES] == [2, 1, 1]
+    assert given(8, "一般公開可能", 1, 2, 3) == "stored"
+    assert [seen(tier) for tier in VISIBILITIES] == [3, 3, 3]
+    assert len(pipeline.open_issues("sip4d", own)) == 1
+
+
+def test_why_a_document_was_refused_is_not_told_to_the_public(own: Settings) -> None:
+    """The cause may quote it, and its name may say what it is."""
+    body = made.package(
+        [made.column("attr0")], [], code="99-999-99", title=bird("title"), openflg="災害対応機関のみ公開可能"
+    )
+    inbox = own.data / "inbox" / "sip4d"
+    inbox.mkdir(parents=True)
+    (inbox / f"{bird('file')}.zip").write_bytes(body)
+    assert pipeline.ingest_documents("sip4d", pipeline.fetch_feed("sip4d", own), own)["quarantined"] == 1
+    pipeline.publish_layers(["shelter_status"], own)
+    index = json.loads((own.public / "index.json").read_bytes())
+    (state,) = (one for one in index["layers"][0]["freshness"] if one["feed"] == "sip4d")
+    assert (state["state"], state["reason"]) == ("held", "its newest document was refused")
+    assert birds(read(own.public)) == set()
+    (told,) = (state for state, _ in pipeline.feed_states(own) if state.feed == "sip4d")
+    assert bird("title") in told.reason
 
 
 HEAD = (

@@ -348,8 +348,27 @@ def _ingested(
     changes = store.apply(house.store, said, provenance, house.now(), issues)
     if _ROLL_UP in feed.kinds:
         _compare(house, feed, statements)
+    store.add_issues(house.store, feed.id, _narrowed(house, statements), house.now(), raw)
     outcome = "stored" if changes.any else "unchanged"
     return Ingested(feed.id, raw.name, raw.sha256, outcome, len(statements), changes, len(issues))
+
+
+def _narrowed(house: House, statements: store.Statements) -> list[Issue]:
+    """What a source told everybody before and now tells fewer people. The public still sees the statement of before,
+    with its age: a statement that is not for it neither shows nor hides it anything. A person must know."""
+    narrow = {key[:3]: key[3] for key in statements.complete if key[3] != "public"}
+    wide: list[tuple[Status, str, str, Visibility]] = [(*key, "public") for key in narrow]
+    still = store.current_counts(house.store, [key for key in wide if key not in statements.complete])
+    return [
+        Issue(
+            "narrowed",
+            f"{scope}: this statement is for {narrow[(status, kind, scope)]} alone, and {count} items of an"
+            " earlier one are public",
+            "ask the source for a withdrawal (取消) of the earlier one if the public must no longer see it",
+        )
+        for (status, kind, scope, _), count in still.items()
+        if count
+    ]
 
 
 _ROLL_UP = "weather_warning_summary"
@@ -1032,7 +1051,8 @@ def _feed_states(house: House, tier: Visibility = "public") -> list[SourceFreshn
                 last_contact_at=None if contact is None else contact.requested_at,
                 last_content_at=store.last_bulletin_at(house.store, feed.id, visibility=tier),
                 last_error=None if attempt is None or attempt.error is None else attempt.error,
-                held=_waiting(refused),
+                # why a document was refused may have words of it: that is for those who run this installation
+                held=_waiting(refused) if tier == "isut" or not refused else "its newest document was refused",
                 credit=feed.credit,
                 licence=feed.licence,
                 licence_url=feed.licence_url,
