@@ -21,7 +21,7 @@ from bousai.consolidate import municipality_situation
 from bousai.model import RevisionTable
 from bousai.settings import Settings
 from bousai.vocab import jma
-from bousai.vocab.count import Count, reported
+from bousai.vocab.count import Count, reported, without
 from bousai.vocab.municipality import municipalities
 from tests.consolidate.statements import AT, INCIDENT, count, seen, stated, table
 
@@ -396,14 +396,22 @@ def test_a_fresh_number_hides_no_stale_one() -> None:
     assert [(one["utility"], one["affected"]["value"]) for one in props["outages"]] == [("power", 9), ("water", 5)]
 
 
-def test_parts_of_a_municipality_are_listed_and_not_added() -> None:
+def test_parts_that_one_list_has_are_summed_and_listed() -> None:
     rows = [
-        stated("43213", name, 1, utility="water", affected=count(5), unit="戸", area_name=name)
-        for name in ("東", "西")
+        stated("43213", name, 1, utility="power", affected=said, unit="戸", operator="訓練電力", area_name=name)
+        for name, said in (("東", count(5)), ("西", count(10, "less_than")), ("南", without("unknown")))
     ]
-    props = situation(table("lifeline_outage", rows))["43213"]
-    assert [(one["area_name"], one["affected"]["value"]) for one in props["outages"]] == [("東", 5), ("西", 5)]
-    assert props["conflicts"] == []
+    report = stated("43213", "r", 2, utility="power", affected=count(20), unit="戸", _source="pref")
+    (alone,) = situation(table("lifeline_outage", rows))["43213"]["outages"]
+    assert (alone["basis"], alone["affected"]) == ("sum", count(15, "approx"))
+    assert sorted(part["area_name"] for part in alone["parts"]) == sorted("東西南")
+    props = situation(table("lifeline_outage", [*rows, report]))["43213"]
+    (one,) = props["outages"]
+    assert (one["basis"], one["affected"], one["parts"]) == ("stated", count(20), [])
+    assert [(claim["basis"], claim["of"]) for claim in props["claims"]] == [
+        ("stated", None),
+        ("sum", {"parts": 3, "parts_with_number": 2}),
+    ]
 
 
 def test_shelters_of_a_ward_are_shelters_of_its_city() -> None:

@@ -200,7 +200,7 @@ def test_outages_of_two_operators_are_two_things() -> None:
         stated("43213", "a", utility="mobile", operator="訓練通信A", affected=count(2), unit="局"),
         stated("43213", "b", utility="mobile", operator="訓練通信B", affected=count(5), unit="局"),
         stated("43213", "c", utility="power", operator="訓練電力", affected=count(10), unit="戸"),
-        stated("43213", "d", utility="power", affected=count(12), unit="戸"),
+        stated("43213", "d", utility="power", affected=count(12), unit="戸", _source="pref"),
         stated("43213", "e", utility="power", affected=count(3), unit="件", _source="city"),
     ]
     found = [(utility, len(group)) for utility, group in counts.outages(said("lifeline_outage", rows))]

@@ -15,7 +15,7 @@ has, by group, the newest time as of which what is shown holds; a group of which
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -296,7 +296,12 @@ def _counted(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
     outages: list[dict[str, Any]] = []
     for utility, claims in counts.outages(heard.outages.get(code, ())):
         every += claims
-        outages += _outages(utility, claims, first)
+        name = f"outages.{utility}"
+        one = first(claims, "affected", name, "outages", "outages") or min(claims, key=lambda claim: claim.order)
+        first([one], "water_stations", f"{name}.water_stations", "outages", "outages")
+        sources.add(one.said, "outages")
+        sources.dated("outages", [one.as_of])
+        outages.append(counts.outage_shown(one, utility))
 
     roads_closed, roads = counts.roads(heard.roads.get(code, ()))
     on_roads = heard.roads.get(code, [])
@@ -318,22 +323,3 @@ def _counted(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
         ],
         "conflicts": [one for one in conflicts if one is not None],
     }
-
-
-def _outages(utility: str, claims: Sequence[Claim], first: Any) -> Iterator[dict[str, Any]]:
-    """The outages that the source shown first has of a utility here: one, or one for each part of the
-    municipality.
-    """
-    name = f"outages.{utility}"
-    by_feed: defaultdict[str, list[Claim]] = defaultdict(list)
-    for claim in claims:
-        by_feed[claim.said[0].feed].append(claim)
-    if all(len(found) == 1 for found in by_feed.values()):
-        one = first(claims, "affected", name, "outages", "outages") or min(claims, key=lambda claim: claim.order)
-        first([one], "water_stations", f"{name}.water_stations", "outages", "outages")
-        yield counts.outage_shown(one, utility)
-        return
-    newest = min(claims, key=lambda claim: claim.order).said[0].feed
-    for claim in sorted(by_feed[newest], key=lambda claim: claim.said[0].key):
-        first([claim], "affected", name, "outages", "outages")
-        yield counts.outage_shown(claim, utility)

@@ -29,7 +29,7 @@ import shapely
 from bousai.consolidate import rows
 from bousai.consolidate.situation_statements import Said, instant, moment
 from bousai.model import RevisionTable
-from bousai.vocab.count import Count, Qualifier, reported
+from bousai.vocab.count import Count, Qualifier, reported, without
 from bousai.vocab.damage import damage_items
 from bousai.vocab.municipality import named, prefecture
 
@@ -311,12 +311,15 @@ def by_incident(claims: Iterable[Claim]) -> list[list[Claim]]:
 # ── lifelines ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_OUTAGE = ("affected", "affected_max", "water_stations")
+
+
 def outages(said: Iterable[Said]) -> list[tuple[str, list[Claim]]]:
     """Utility → the claims on its outage, the claims on one figure together.
 
     Outages of two operators are two things, and so are numbers of two units (戸 without water, 件 reported to the
     town hall). A report that names no operator speaks of the same as the only operator that is named, else it stands
-    by itself.
+    by itself. A list of parts of the municipality (町丁) is one claim, their sum, unless it has the whole too.
     """
     by_utility: defaultdict[str, list[Said]] = defaultdict(list)
     for one in said:
@@ -325,30 +328,63 @@ def outages(said: Iterable[Said]) -> list[tuple[str, list[Claim]]]:
     for utility, statements in sorted(by_utility.items()):
         operators = {one.props.get("operator") for one in statements} - {None}
         only = next(iter(operators)) if len(operators) == 1 else None
-        groups: defaultdict[tuple[str, str], list[Claim]] = defaultdict(list)
+        groups: defaultdict[tuple[str, str], defaultdict[tuple[str, str], list[Said]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for one in statements:
-            claim = _outage(one)
-            if claim is not None:
-                groups[one.props.get("operator") or only or "", one.props.get("unit") or ""].append(claim)
-        found += [(utility, claims) for _, claims in sorted(groups.items(), key=lambda group: group[0])]
+            thing = one.props.get("operator") or only or "", one.props.get("unit") or ""
+            groups[thing][one.feed, one.table.scope[one.row]].append(one)
+        for _, lists in sorted(groups.items(), key=lambda group: group[0]):
+            claims = [_outage(sorted(parts, key=lambda one: one.key)) for _, parts in sorted(lists.items())]
+            found.append((utility, claims))
     return found
 
 
-def _outage(one: Said) -> Claim | None:
-    figures = {
-        name: one.props[name]
-        for name in ("affected", "affected_max", "water_stations")
-        if one.props.get(name) is not None
-    }
-    return Claim(figures, (one,), one.as_of, "stated") if figures or one.props.get("state_text") else None
+def _outage(parts: Sequence[Said]) -> Claim:
+    whole = [one for one in parts if one.props.get("area_level") == "municipality"]
+    if len(parts) == 1 or len(whole) == 1:
+        one = parts[0] if len(parts) == 1 else whole[0]
+        figures = {name: one.props[name] for name in _OUTAGE if one.props.get(name) is not None}
+        return Claim(figures, (one,), one.as_of, "stated")
+    counts: list[Count] = [one.props["affected"] for one in parts if one.props.get("affected") is not None]
+    numbers = [count for count in counts if count["value"] is not None]
+    summed: dict[str, Count] = {}
+    if numbers:
+        missing = len(numbers) < len(parts) or any(count["qualifier"] in _OR_MORE for count in numbers)
+        exact = all(count["qualifier"] == "exact" or count["qualifier"] in _OR_MORE for count in numbers)
+        summed["affected"] = reported(sum(count["value"] or 0 for count in numbers), _bound(False, missing, exact))
+    elif counts:
+        states = {count["state"] for count in counts}
+        summed["affected"] = without(states.pop() if len(states) == 1 else "unknown")
+    of = {"parts": len(parts), "parts_with_number": len(numbers)}
+    return Claim(summed, tuple(parts), min((one.as_of for one in parts), key=instant), "sum", of)
 
 
 def outage_shown(claim: Claim, utility: str) -> dict[str, Any]:
-    """One outage as the layer has it: the words of its source."""
+    """One outage as the layer has it: the words of its source, or the sum over the parts that it lists."""
     one = claim.said[0]
-    names = ("operator", "area_name", "unit", "state_text", "range", "started_at", "expected_text", "incident")
-    counts = {name: claim.figures.get(name) for name in ("affected", "affected_max", "water_stations")}
-    return {"utility": utility, **counts, **{name: one.props.get(name) for name in names}, **one.origin}
+    words = ("area_name", "state_text", "range", "started_at", "expected_text")
+    counts = {name: claim.figures.get(name) for name in _OUTAGE}
+    single = len(claim.said) == 1
+    return {
+        "utility": utility,
+        **counts,
+        "unit": one.props.get("unit"),
+        "operator": one.props.get("operator"),
+        "incident": claim.incident,
+        **{name: one.props.get(name) if single else None for name in words},
+        **one.origin,
+        "as_of": claim.as_of,
+        "revision": one.origin["revision"] if single else None,
+        "basis": claim.basis,
+        "parts": []
+        if single
+        else [
+            {"affected": part.props.get("affected"), **{name: part.props.get(name) for name in words}}
+            | {"revision": part.table.revision[part.row]}
+            for part in claim.said
+        ],
+    }
 
 
 # ── roads ────────────────────────────────────────────────────────────────────────────────────────────────────
