@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import shutil
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import yaml
 from bousai import catalogue
 from bousai.catalogue import AtomSource, CkanSource, Expect, FileSource, FolderSource, LinksSource, MqttSource, Source
 from bousai.errors import CatalogueError, ParseError
-from bousai.model import COMMON, VISIBILITIES
+from bousai.model import COMMON, VISIBILITIES, Layer
 from bousai.vocab import jma
 from bousai.vocab.kind import kinds
 
@@ -53,8 +55,15 @@ def test_what_is_shipped_holds_together() -> None:
         names = [field.name for field in layer.fields]
         assert len(set(names)) == len(names), layer.id
     assert {kind for feed in KNOWN.feeds.values() for kind in feed.kinds} == {
-        layer.kind for layer in KNOWN.layers.values()
+        layer.kind for layer in KNOWN.layers.values() if not (layer.inputs or layer.derived_from)
     }
+
+
+@pytest.mark.parametrize("layer", [one for one in KNOWN.layers.values() if one.inputs], ids=lambda one: one.id)
+def test_a_consolidated_layer_is_made_of_kinds_by_its_module(layer: Layer) -> None:
+    assert {*layer.inputs, *layer.sightings} <= set(kinds())
+    made = importlib.import_module(f"bousai.consolidate.{layer.kind}")
+    assert len(inspect.signature(made.table).parameters) == len(("now", "seen", "valid_at"))
 
 
 def test_a_telegram_type_is_taken_by_the_feed_that_the_code_list_names() -> None:
