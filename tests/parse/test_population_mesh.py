@@ -258,6 +258,13 @@ def test_what_is_refused(lines: list[str], name: str, code: str) -> None:
     assert refusal(text(*lines), name) == code
 
 
+def test_a_table_that_is_not_in_the_list_has_its_date_in_its_name() -> None:
+    body = text(E_STAT.replace("T001141", "T000609"), LABELS, ROW)
+    (one,), _ = read(body, "tblT000609H5339_2010.txt")
+    assert (one.scope, one.complete) == ("estat/population_mesh/2010-10-01/500m/5339", False)
+    assert items([one])["533946113"].props["table_id"] == "T000609"
+
+
 def test_a_name_that_tells_no_date_is_not_taken() -> None:
     with pytest.raises(ParseError, match="not as the feed expects"):
         FEED.told_by("people.csv")

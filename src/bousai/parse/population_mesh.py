@@ -27,7 +27,8 @@ count of ``merged_into``. Nothing is taken apart, added up or put back.
 
 Known gaps:
 * no real file was seen: the form is as programs that read it and e-Stat's own definitions describe it
-* tables of the censuses to 2010 need their date from the feed's options, and are taken to be on JGD2000
+* of the censuses to 2010 the date has to be added to the name (tblT000608S5339_2010.txt); their codes are taken to be
+  on JGD2000, and those on the old Tokyo datum, 400 m away, cannot be told from them
 * which municipality a square belongs to is not in the file; `people_estimate` finds it by the squares' centres
 * a list by 100 m squares (ten digits, not in JIS X 0410) is refused where it can be told from one by 250 m
 * future estimates (将来推計人口メッシュ) and daytime population are not read
