@@ -436,6 +436,12 @@ def test_a_road_through_two_wards_is_one_road_of_the_city() -> None:
     )
 
 
+def test_what_is_said_of_a_ward_alone_makes_no_row_of_its_city() -> None:
+    rows = [stated("12101", utility="power", affected=count(5), unit="戸")]
+    assert set(situation(table("lifeline_outage", rows))) == {"12101"}
+    assert set(situation(municipality=[stated("12101")])) == {"12100", "12101"}
+
+
 def test_orders_and_levels_of_the_agency_stay_apart() -> None:
     warning = stated("43213", "w", phenomenon="heavy_rain", grade="emergency_warning", level=5, kind_name="x")
     order = stated("43213", "o", order="elderly_evacuate", level=3, district_name="東部", people=count(3))

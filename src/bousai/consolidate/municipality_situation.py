@@ -50,7 +50,9 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
     grounds = _grounds(known, valid_at)
     heard = _Heard(now, valid_at, grounds)
     codes = {*grounds, *heard.codes}
-    codes |= {one.city for code in codes if (one := municipalities().get(code)) is not None and one.city is not None}
+    codes |= {
+        one.city for code in grounds if (one := municipalities().get(code)) is not None and one.city is not None
+    }
     made = [_row(code, heard, grounds, valid_at) for code in sorted(codes)]
     tables = [known.table, *now.values()]
     return rows.table_of(
