@@ -42,8 +42,8 @@ def test_of_a_mesh_what_lies_near_is_read_where_that_can_be_asked() -> None:
         asked.append(box)
         return sightings(1)
 
-    some = AsAsked(("population_mesh",), lambda kind: sightings(0, 1, 2), near)
-    every = AsAsked(("population_mesh",), lambda kind: sightings(0, 1, 2))
+    some = AsAsked(("population_mesh",), lambda _: sightings(0, 1, 2), near)
+    every = AsAsked(("population_mesh",), lambda _: sightings(0, 1, 2))
     held = {"population_mesh": sightings(0, 1, 2)}
     assert [len(rows.near(seen, "population_mesh", BOX)) for seen in (some, every, held)] == [1, 3, 3]
     assert asked == [BOX]
