@@ -14,10 +14,14 @@ import orjson
 import pyogrio
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from bousai import catalogue, pipeline, settings
 from bousai.consolidate import municipality_situation
+from bousai.consolidate.situation_statements import whole_and_parts
+from bousai.consolidate.situation_warnings import INTENSITY_WINDOW as WINDOW
 from bousai.model import RevisionTable
 from bousai.settings import Settings
 from bousai.vocab import jma
@@ -360,6 +364,77 @@ def situation(*tables: RevisionTable, municipality: Any = ()) -> dict[str, dict[
 def test_every_field_of_the_layer_is_made_and_no_other() -> None:
     (props,) = situation(municipality=[stated("17204")]).values()
     assert set(props) == {field.name for field in LAYER.fields}
+
+
+CODES = st.sampled_from(("43100", "43101", "43213", "12101", "22131", "17204", "99999"))
+COUNTS = st.sampled_from(
+    (count(0), count(7), count(7, "less_than"), without("blank"), without("investigating"), None)
+)
+STATEMENTS = {
+    "weather_warning": {"phenomenon": "gale", "grade": "warning", "level": None, "area_name": "x"},
+    "landslide_warning": {"level": 4},
+    "river_flood": {"grade": "warning", "level": 3},
+    "volcanic_warning": {"grade": "crater_warning"},
+    "evacuation_order": {"order": "evacuate", "level": 4},
+    "road_restriction": {"restriction": "closed"},
+    "disaster_hq": {"name": "災害対策本部", "state": "set_up"},
+    "people_estimate": {"hazard": "earthquake", "method": {"version": "x"}},
+    "seismic_intensity": {"event_id": "e", "intensity": "5-", "area_code": "x", "area_level": "city"},
+}
+"""Kinds without counts, and a statement of each."""
+COUNTED = {
+    "evacuation_summary": ("shelters_open", "evacuees", "order_people"),
+    "shelter_status": ("evacuees",),
+    "damage_count": ("dead", "house_destroyed"),
+    "lifeline_outage": ("affected", "water_stations"),
+}
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    kind = draw(st.sampled_from((*STATEMENTS, *COUNTED)))
+    props = dict(STATEMENTS.get(kind, {})) | {name: draw(COUNTS) for name in COUNTED.get(kind, ())}
+    if kind == "shelter_status":
+        props["state"] = draw(st.sampled_from(("open", "closed", "unknown", None)))
+    if kind == "lifeline_outage":
+        props |= {"utility": draw(st.sampled_from(("power", None))), "unit": draw(st.sampled_from(("戸", None)))}
+    own = {"_source": draw(st.sampled_from(("a", "b"))), "_issuer": draw(st.sampled_from(("熊本県", "宇城市", "x")))}
+    hours = draw(st.integers(0, 300))
+    return kind, stated(
+        draw(CODES), f"{kind}/{draw(st.integers(0, 10**6))}", hours, incident=INCIDENT, **props, **own
+    )
+
+
+@given(st.lists(statements(), max_size=12), st.sets(CODES))
+def test_whatever_is_said_stands_in_the_row_of_whom_it_is_said_of(
+    said: list[tuple[str, dict[str, Any]]], areas: set[str]
+) -> None:
+    kinds = {kind for kind, _ in said}
+    tables = [table(kind, [row for other, row in said if other == kind]) for kind in kinds]
+    found = situation(*tables, municipality=[stated(code) for code in areas])
+    old = {row["item_id"] for kind, row in said if kind == "seismic_intensity" and AT - row["issued_at"] > WINDOW}
+    newest = min((AT - row["issued_at"] for kind, row in said if kind == "seismic_intensity"), default=WINDOW)
+    for kind, row in said:
+        if row["item_id"] in old and newest > WINDOW:
+            continue
+        silent = kind in ("evacuation_summary", "damage_count") and not any(
+            isinstance(value, dict) for value in json.loads(row["props"]).values()
+        )
+        if silent:
+            continue
+        props = found[row["muni_code"]]
+        behind = {source["item_id"] for source in props["sources"]}
+        highest = kind in ("weather_warning", "landslide_warning", "river_flood", "volcanic_warning")
+        assert highest or kind in ("people_estimate", "shelter_status") or row["item_id"] in behind
+    for code, props in found.items():
+        assert set(props) == {field.name for field in LAYER.fields}
+        assert props["sources"] or props["people_estimate"]
+        near = set(whole_and_parts(code))
+        for name in ("warnings", "orders", "intensities"):
+            assert {one["stated_for"] for one in props[name]} <= near
+        spoken = {row["muni_code"] for kind, row in said if kind in COUNTED}
+        if not spoken & near:
+            assert (props["claims"], props["evacuees"], props["damage"], props["outages"]) == ([], None, None, [])
 
 
 def test_sources_that_disagree_stand_side_by_side() -> None:

@@ -53,7 +53,7 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
     codes |= {
         one.city for code in grounds if (one := municipalities().get(code)) is not None and one.city is not None
     }
-    made = [_row(code, heard, grounds, valid_at) for code in sorted(codes)]
+    made = [row for code in sorted(codes) if (row := _row(code, heard, grounds, valid_at)) is not None]
     tables = [known.table, *now.values()]
     return rows.table_of(
         "municipality_situation", known.table.status, valid_at, max(one.known_at for one in tables), made
@@ -164,7 +164,8 @@ class _Sources:
         return [*(counts.source_of(*self.rests[key]) for key in stated), *self.behind]
 
 
-def _row(code: str, heard: _Heard, grounds: Mapping[str, Said], valid_at: datetime) -> rows.Row:
+def _row(code: str, heard: _Heard, grounds: Mapping[str, Said], valid_at: datetime) -> rows.Row | None:
+    """None where a statement names the municipality and then says nothing (a report whose cells are all empty)."""
     sources = _Sources()
     props = {
         **_named(code, grounds, sources),
@@ -178,6 +179,8 @@ def _row(code: str, heard: _Heard, grounds: Mapping[str, Said], valid_at: dateti
     }
     props["sources"] = sources.listed()
     every = [one for one, _ in sources.rests.values()]
+    if not every:
+        return None
     said = [one for one in every if one.table.kind != "municipality"] or every
     return rows.Row(
         item_id=code,
