@@ -222,9 +222,10 @@ def _publish(options: argparse.Namespace) -> int:
         _print(_json(written))
     else:
         rows = [
-            (w["layer"], w["status"], w["features"], "new" if w["changed"] else "same", w["path"]) for w in written
+            (w["layer"], w["status"], w["tier"], w["features"], "new" if w["changed"] else "same", w["path"])
+            for w in written
         ]
-        _table(rows, ("layer", "status", "features", "version", "file"))
+        _table(rows, ("layer", "status", "tier", "features", "version", "file"))
     return 0
 
 
