@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -124,7 +124,7 @@ def update(records: shelter_match.Records, now: Mapping[str, RevisionTable], sta
 def decided(decisions: Sequence[Decision], ended: Sequence[tuple[str, str]], status: Status, at: datetime) -> Spoken:
     """What people said at `at`: `decisions` that hold from now on, and pairs on which nothing is decided any more."""
     pairs: list[tuple[tuple[str, str], list[Item]]] = [
-        (one.pair, [Item("|".join(one.pair), _reasoned(one), position=f"decisions[{n}]")])
+        (one.pair, [Item("|".join(one.pair), asdict(one), position=f"decisions[{n}]")])
         for n, one in enumerate(decisions)
     ]
     pairs += [(pair, []) for pair in ended]
@@ -132,17 +132,8 @@ def decided(decisions: Sequence[Decision], ended: Sequence[tuple[str, str]], sta
         _bulletin("register_decision", f"register_decision/{'|'.join(pair)}", items, status, at)
         for pair, items in pairs
     ]
-    said = [{"left": one.pair[0], "right": one.pair[1], **_reasoned(one)} for one in decisions]
+    said = [asdict(one) for one in decisions]
     return Spoken(bulletins, {"at": moment(at), "status": status, "decisions": said, "ended": list(map(list, ended))})
-
-
-def _reasoned(decision: Decision) -> dict[str, Any]:
-    return {
-        "verdict": decision.verdict,
-        "by": decision.by,
-        "reason": decision.reason,
-        "decided_at": decision.decided_at,
-    }
 
 
 def _bulletin(kind: str, scope: str, items: Sequence[Item], status: Status, at: datetime) -> Bulletin:
@@ -164,11 +155,7 @@ def _bulletin(kind: str, scope: str, items: Sequence[Item], status: Status, at: 
 
 def decisions_of(table: RevisionTable) -> list[Decision]:
     """The decisions that hold (kind ``register_decision``)."""
-    found = []
-    for item_id, text in zip(table.item_id, table.props, strict=True):
-        left, _, right = item_id.partition("|")
-        found.append(Decision(left, right, **orjson.loads(text)))
-    return found
+    return [Decision(**orjson.loads(text)) for text in table.props]
 
 
 def members_of(table: RevisionTable) -> dict[str, Member]:

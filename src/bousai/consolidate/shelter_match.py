@@ -143,6 +143,7 @@ def records(seen: Mapping[str, Sightings]) -> Records:
             shapes.append(table.geometry[n])
     rows.sort(key=lambda row: row[0])
     points = shapely.point_on_surface(shapely.from_wkb(np.array(shapes, dtype=object)))
+    points[shapely.is_empty(points)] = None
     order = np.array([row[10] for row in rows], dtype=np.int64)
     lon, lat = (shapely.get_x(points)[order], shapely.get_y(points)[order]) if rows else (np.empty(0), np.empty(0))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 11

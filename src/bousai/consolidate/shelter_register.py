@@ -142,6 +142,7 @@ def entries(seen: Mapping[str, Sightings], linked: RevisionTable) -> Iterator[En
         table = sightings.table
         props = [orjson.loads(text) for text in table.props]
         points = shapely.from_wkb(np.array([*table.geometry, None], dtype=object))[:-1]
+        points[shapely.is_empty(points)] = None
         lon, lat = shapely.get_x(points), shapely.get_y(points)
         stand_in = _stand_ins(table, props)
         for n, item_id in enumerate(table.item_id):
@@ -224,7 +225,7 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
     linked, ids = now["shelter_member"], now["shelter_place"]
     decided = _decided(now["register_decision"])
     rows = {
-        view.place_id: _row(view, linked, now["register_decision"], decided)
+        view.place_id: _row(view, linked, now["register_decision"], decided, valid_at)
         for view in views(now, seen).values()
         if view.first_seen_at <= valid_at
     }
@@ -235,14 +236,19 @@ def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid
 def _decided(table: RevisionTable) -> dict[str, list[int]]:
     """The rows of the decisions on each entry, by member key."""
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for n, pair in enumerate(table.item_id):
-        for key in pair.split("|"):
-            found[key].append(n)
+    for n, text in enumerate(table.props):
+        said = orjson.loads(text)
+        found[said["left"]].append(n)
+        found[said["right"]].append(n)
     return found
 
 
 def _row(
-    view: PlaceView, linked: RevisionTable, decisions: RevisionTable, decided: Mapping[str, Sequence[int]]
+    view: PlaceView,
+    linked: RevisionTable,
+    decisions: RevisionTable,
+    decided: Mapping[str, Sequence[int]],
+    valid_at: datetime,
 ) -> Row:
     spoken = sorted({n for key in view.keys for n in decided.get(key, ())})
     rests = [
@@ -258,15 +264,14 @@ def _row(
         "alternative_names": list(view.alternative_names),
         "address": view.address,
         "unlisted": view.unlisted,
+        "in_force": any(e.since <= valid_at and (e.until is None or e.until > valid_at) for e in view.members),
         "position_source": None if shown is None else shown.table.source[shown.row],
         "position_error_m": view.position_error_m,
         "position_conflict": view.position_conflict,
         "first_seen_at": local(view.first_seen_at),
         "members": _json([_member(e) for e in view.members]),
         "questions": [question for e in view.members for question in e.link.get("questions", ())],
-        "decisions": [
-            {"entries": decisions.item_id[n].split("|"), **orjson.loads(decisions.props[n])} for n in spoken
-        ],
+        "decisions": [orjson.loads(decisions.props[n]) for n in spoken],
         "sources": _json(
             [
                 *_sources(view, linked),
@@ -333,7 +338,7 @@ def _sources(view: PlaceView, linked: RevisionTable) -> list[dict[str, Any]]:
     """Each member's statement with the fields that rest on it, then the statements that put it here."""
     found = []
     for e in view.members:
-        rests = ["members", "unlisted"]
+        rests = ["in_force", "members", "unlisted"]
         if e is view.named_by:
             rests.append("display_name")
         elif e.props.get("name") in view.alternative_names:
