@@ -75,7 +75,6 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         "所在地_都道府県": place.pref if place else None,
         "所在地_市区町村": place.name if place else None,
         "標高": row.get("elevation_m"),
-        "地方公共団体名": f"{place.pref}{place.name}" if place else None,
         **{header: 1 if hazards.get(hazard) is True else None for header, hazard in _HAZARDS.items()},
         "指定避難所との重複": 1 if row.get("also_shelter") or row.get("same_address") else None,
         "想定収容人数": row["capacity"] if row.get("capacity_state") == "reported" else row.get("capacity_text"),

@@ -98,7 +98,6 @@ def _tippecanoe(target: Path, layer: ReleasedLayer, said: dict[str, Any], source
         *("--no-feature-limit", "--no-tile-size-limit", "--no-tiny-polygon-reduction"),
         *("--temporary-directory", str(target.parent)),
         *(argument for name in names for argument in ("--include", name)),
-        "-",
     ]
     count = 0
     with tempfile.TemporaryFile() as errors:
