@@ -39,7 +39,7 @@ def expected(said: Iterable[Recorded], valid_at: datetime, known_at: datetime) -
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
