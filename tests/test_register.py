@@ -359,3 +359,11 @@ def test_no_shelter_of_nanao_is_lost(realdata: Path, own: Settings) -> None:
     with pipeline.opened(own) as house:
         entries = store.sightings(house.store, "shelter_status", valid_at=datetime.now(UTC)).table.item_id
     assert sorted(ids) == sorted(f"shelter_status/{item_id}" for item_id in entries)
+
+
+@embedded
+def test_the_store_shows_no_empty_view_of_the_register(own: Settings) -> None:
+    with pipeline.opened(own) as house:
+        views = set(sa.inspect(house.store.engine).get_view_names())
+    assert "shelter" in views
+    assert "shelter_register" not in views

@@ -70,7 +70,9 @@ def prepare(url: str, layers: Iterable[Layer]) -> None:
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, "head")
             for layer in layers:
-                _create_view(connection, layer)
+                # What is put together when it is asked for has no rows here; its view would say that there is none.
+                if not layer.inputs or layer.kind in layer.inputs:
+                    _create_view(connection, layer)
     finally:
         engine.dispose()
 
