@@ -96,6 +96,31 @@ def test_hazards_of_other_kinds_keep_their_names() -> None:
     ]
 
 
+def flood(item_id: str, level: int, grade: str, /, muni: str | None = None, **own: Any) -> dict[str, Any]:
+    kind = "section" if muni is None else "municipality"
+    props = {"area_type": kind, "section_code": "1", "section_name": "訓練川", "level": level, "grade": grade}
+    return stated(muni, item_id, kind_name=f"レベル{level}", area_name=muni, **props, **own)
+
+
+def test_a_flood_that_has_risen_since_the_municipality_was_listed_is_shown() -> None:
+    listed = flood("1/17202", 2, "advisory", muni="17202")
+    risen = flood("1", 5, "emergency_warning")
+    (one,) = shown(table("river_flood", [listed, risen]))["17202"]
+    assert (one["grade"], one["level"], one["kind_name"], one["stated_for"]) == (
+        "emergency_warning",
+        5,
+        "レベル5",
+        "17202",
+    )
+    assert (one["listed"]["grade"], one["listed"]["level"]) == ("advisory", 2)
+    (warned_of,) = situation.warned({"river_flood": table("river_flood", [listed, risen])})["17202"]
+    assert [said.table.item_id[said.row] for said in (warned_of.said, *warned_of.beside)] == ["1", "1/17202"]
+    for other in (flood("1", 2, "advisory"), flood("1", 1, "lifted"), flood("9", 5, "emergency_warning", _scope="x")):
+        other["props"] = other["props"] if other["item_id"] == "1" else other["props"].replace('"1"', '"9"')
+        (one,) = shown(table("river_flood", [listed, other]))["17202"]
+        assert (one["grade"], one["listed"]) == ("advisory", None)
+
+
 def test_a_calm_volcano_is_no_warning() -> None:
     assert (
         shown(table("volcanic_warning", [stated("17202", grade="forecast"), stated("17204", grade="lifted")])) == {}

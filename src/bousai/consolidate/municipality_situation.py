@@ -216,7 +216,7 @@ def _told(code: str, heard: _Heard, sources: _Sources) -> dict[str, Any]:
         "tsunami": heard.tsunami.get(code, ()),
     }
     for name, found in lists.items():
-        sources.add((one.said for one in found), name)
+        sources.add((said for one in found for said in (one.said, *one.beside)), name)
         sources.dated("intensity" if name == "intensities" else name, (one.said.as_of for one in found))
     gravest = lists["warnings"][0] if lists["warnings"] else None
     strongest = next((one for one in lists["intensities"] if one.shown["match"] == "municipality"), None)

@@ -43,10 +43,11 @@ _SHOWN = ("level", "grade", "kind_code", "kind_name", "condition", "change", "ar
 
 
 class Warned(NamedTuple):
-    """One warning as it is shown, and the statement that it is."""
+    """One warning as it is shown, the statement that it is, and others that stand in it."""
 
     shown: dict[str, Any]
     said: Said
+    beside: tuple[Said, ...] = ()
 
 
 def warnings_by_municipality(now: Mapping[str, RevisionTable]) -> dict[str, list[dict[str, Any]]]:
@@ -70,11 +71,12 @@ def warned(
     city and of a ward.
     """
     said = [one for kind in _WARNED for one in said_of(now.get(kind), _is_warning)]
+    rivers = _rivers(now.get("river_flood"))
     found: defaultdict[str, dict[str, list[Warned]]] = defaultdict(dict)
     for code, statements in handed_on(by_code(said)).items():
         for one in statements:
-            shown = _warning(one)
-            found[code].setdefault(shown["phenomenon"], []).append(Warned(shown, one))
+            warned_of = _risen(one, rivers) if one.table.kind == "river_flood" else Warned(_warning(one), one)
+            found[code].setdefault(warned_of.shown["phenomenon"], []).append(warned_of)
     for code, sections in (tsunamis(now) if coasts is None else coasts).items():
         for section in sections:
             if section.shown["grade"] != "forecast":
@@ -100,8 +102,34 @@ def _warning(one: Said) -> dict[str, Any]:
         "kind": kind,
         "item_id": one.table.item_id[one.row],
         **one.origin,
+        "listed": None,
         "parts": [],
     }
+
+
+def _rivers(table: RevisionTable | None) -> dict[str, Said]:
+    """Forecast section → what its newest statement says."""
+    found: dict[str, Said] = {}
+    for row, text in enumerate(table.props if table is not None else ()):
+        props = orjson.loads(text)
+        if table is not None and props.get("area_type") == "section" and props.get("section_code"):
+            found[props["section_code"]] = Said(table, row, props, "")
+    return found
+
+
+def _risen(one: Said, rivers: Mapping[str, Said]) -> Warned:
+    """A municipality that a flood forecast listed. Where the section has a graver one since, which came with its
+    headline alone, that is shown, and what the municipality was listed with stands in ``listed``."""
+    own = _warning(one)
+    section = rivers.get(one.props.get("section_code") or "")
+    if section is None or not _is_warning(section.props):
+        return Warned(own, one)
+    risen = _warning(section)
+    if (_rank(risen), risen["level"] or 0) <= (_rank(own), own["level"] or 0):
+        return Warned(own, one)
+    listed = {name: own[name] for name in ("level", "grade", "kind_code", "kind_name", "issued_at", "revision")}
+    place = {"area_name": own["area_name"], "stated_for": one.code, "listed": listed}
+    return Warned(risen | place, section, (one,))
 
 
 def _tsunami_warning(section: Warned) -> dict[str, Any]:
@@ -134,7 +162,8 @@ def _highest(found: list[Warned]) -> Warned:
         return first
     names = ("area_name", "of", "level", "grade", "kind_name", "match", "stated_for", "issued_at", "revision")
     parts = [{name: one.shown[name] for name in names} for one in (first, *others)]
-    return first._replace(shown={**first.shown, "parts": parts})
+    beside = tuple(said for one in (first, *others) for said in (one.said, *one.beside) if said is not first.said)
+    return Warned({**first.shown, "parts": parts}, first.said, beside)
 
 
 # ── tsunami ──────────────────────────────────────────────────────────────────────────────────────────────────
