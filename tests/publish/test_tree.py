@@ -157,7 +157,7 @@ def test_files_are_on_the_disk_before_they_take_their_name(tmp_path: Path, monke
     monkeypatch.setattr(Path, "rename", replace)
     version = put(tmp_path, {"a": (1, "17204")}).version
     publish_index(tmp_path)
-    latest = ["latest.csv", "latest.csv-metadata.json", "latest.geojson", "latest.geojson.gz", "latest.geojson.zst"]
+    latest = ["latest.csv-metadata.json", "latest.csv", "latest.geojson", "latest.geojson.gz", "latest.geojson.zst"]
     cuts = ["17204.geojson", "17204.geojson.gz"]
     assert renamed == [
         version,
@@ -315,7 +315,7 @@ def check_followers(root: Path) -> int:
     return len(started)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(contents=st.lists(_contents, min_size=1, max_size=6))
 def test_who_follows_the_deltas_from_any_version_has_the_latest_to_the_byte(contents: list[Content]) -> None:
     with tempfile.TemporaryDirectory() as folder:

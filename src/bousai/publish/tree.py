@@ -113,8 +113,7 @@ def write_layer(
             # Before anything else moves: from here on a crash shows.
             changes = _write_changes(folder, changes, new, published_at, delta)
         stable = {name: f"latest{name.removeprefix(layer.id)}" for name in _files(new)}
-        for name, latest in stable.items():
-            _stand(new / name, folder / latest)
+        _stand(new, folder, stable)
         cuts = before.get("by_muni", {}) if whole else dict.fromkeys(_codes(folder / "by-muni"), "")
         by_muni = _write_by_muni(folder / "by-muni", features, lines, looks.encode(), members, cuts)
         manifest = {
@@ -143,6 +142,7 @@ def write_layer(
         if not (new / "manifest.json").exists():
             _write(new / "manifest.json", dump(manifest))
         _link(new / "manifest.json", folder / "manifest.json")
+        _sync_folder(folder)
         _drop_others(folder, set(stable.values()))
         _thin(folder / "v", changes)
         return Published(version, True, len(features), features.withheld)
@@ -215,13 +215,11 @@ def _write_version(
         file.writelines(geojson.batches(lines))
         file.write(geojson.END)
         _sync(file)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(_WRITERS) as pool:
         packed = [pool.submit(_gzip_file, plain), pool.submit(_zstd_file, plain)]
         if delta.before is not None:
             _write_delta(aside / _DELTA, folder.name, members, delta)
-        for path in made(aside):
-            sync_file(path)
-        for done in packed:
+        for done in [*packed, *(pool.submit(sync_file, path) for path in made(aside))]:
             done.result()
     _sync_folder(aside)
     aside.rename(folder)
@@ -356,12 +354,19 @@ def _files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name not in ("manifest.json", _DELTA))
 
 
-def _stand(source: Path, path: Path) -> None:
-    """A file of a version under its stable name; the description of a table names the table, so that is another."""
-    if source.name.endswith(writers.DESCRIPTION):
-        _write(path, dump({**read_json(source), "url": path.name.removesuffix(writers.DESCRIPTION)}))
-    else:
-        _link(source, path)
+def _stand(new: Path, folder: Path, stable: Mapping[str, str]) -> None:
+    """The files of a version under their stable names; what describes a table names it, so that is another there."""
+    described = {
+        latest: dump({**read_json(new / name), "url": latest.removesuffix(writers.DESCRIPTION)})
+        for name, latest in stable.items()
+        if latest.endswith(writers.DESCRIPTION)
+    }
+    if described:
+        _write_all(folder, described.items())
+    for name, latest in stable.items():
+        if latest not in described:
+            _link(new / name, folder / latest)
+    _sync_folder(folder)
 
 
 def weighed(path: Path) -> dict[str, Any]:
@@ -565,12 +570,11 @@ def _write_aside(aside: Path, body: bytes) -> None:
 
 
 def _link(source: Path, path: Path) -> None:
-    """Put a file of a version under its stable name, without copying it."""
+    """Put a file of a version under its stable name, without copying it; on the disk once the folder is."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     os.link(source, aside)
     os.replace(aside, path)
     aside.unlink(missing_ok=True)  # rename does nothing where both are one file already
-    _sync_folder(path.parent)
 
 
 def _sync(file: Any) -> None:
