@@ -99,7 +99,8 @@ def test_what_is_worked_out_is_what_shapely_says_and_only_when_it_changes(own: S
     before = revisions(own)
     assert pipeline.expose("14", own)["maps"] == 0
     with pipeline.opened(own) as house:
-        store.mark_published(house.store, "exposure/exercise", "14", 0, "another", datetime.now(UTC))
+        store.mark_published(house.store, "exposure/exercise", "14", 0, "0/another", datetime.now(UTC))
+    assert "14" in pipeline.prefectures_to_expose(own)  # worked out by another method
     again = pipeline.expose("14", own)
     assert (again["maps"], again["opened"], again["changed"], again["closed"]) == (2, 0, 0, 0)
     assert (again["unchanged"], revisions(own)) == (len(told), before)
@@ -147,6 +148,26 @@ def test_a_place_that_moves_and_a_map_that_changes(own: Settings) -> None:
     assert {zone["item_id"] for one in said(own).values() for zone in one["tsunami"]["zones"]} <= set(left.item_id)
     before = said(own, AT + timedelta(hours=1))
     assert {zone["item_id"] for one in before.values() for zone in one["tsunami"]["zones"]} - set(left.item_id)
+
+
+def test_a_new_place_is_told_of_though_the_maps_that_are_asked_are_older(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for feed in ("ksj_municipality", "gsi_evacuation_site", "ksj_tsunami"):
+        take(own, feed)
+    run(own)
+    now_inside = states(own)
+    take(own, "gsi_shelter")
+    asked = store.last_statement
+
+    def older(*given: Any, **more: Any) -> tuple[datetime, int] | None:
+        found = asked(*given, **more)
+        return None if found is None else (found[0] - timedelta(days=365), found[1])
+
+    monkeypatch.setattr(store, "last_statement", older)
+    assert "14" in run(own)
+    assert states(own) > now_inside
+    assert states(own, AT - timedelta(days=100)) == set()
 
 
 def test_the_store_gives_a_map_in_portions(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

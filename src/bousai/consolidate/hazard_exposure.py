@@ -443,7 +443,12 @@ def digest(subjects: Places, known: Areas, maps: Mapping[str, tuple[datetime, in
     place = [subjects.key, subjects.x.tolist(), subjects.y.tolist(), subjects.muni_code, subjects.area]
     last = {kind: [at.isoformat(), position] for kind, (at, position) in maps.items()}
     said = orjson.dumps([VERSION, place, sorted(known.revisions), last], option=orjson.OPT_SORT_KEYS)
-    return blake2b(said, digest_size=16).hexdigest()
+    return f"{VERSION}/{blake2b(said, digest_size=16).hexdigest()}"
+
+
+def is_current(version: str) -> bool:
+    """Whether a `digest` is of this version of the method."""
+    return version.startswith(f"{VERSION}/")
 
 
 def document(kind: str, pref: str, as_of: datetime, subjects: Places, found: Survey) -> dict[str, Any]:

@@ -501,6 +501,19 @@ def log_position(store: Store, visibility: Visibility = "public") -> tuple[int, 
     return cursor, None if recorded == 0 else moment(recorded)
 
 
+def last_of_scope(store: Store, kind: str, scope: str, status: Status) -> datetime | None:
+    """When the newest public statement of a scope was made; None where there is none."""
+    b, s = schema.bulletin, schema.scope
+    query = (
+        sa.select(sa.func.max(b.c.issued_at))
+        .join_from(s, b, b.c.scope_id == s.c.id)
+        .where(s.c.scope == scope, s.c.kind == kind, s.c.status == status, s.c.visibility == "public")
+    )
+    with store.engine.connect() as connection:
+        found = connection.execute(query).scalar_one()
+    return None if found is None else moment(found)
+
+
 def newest(store: Store, kinds: Collection[str], status: Status) -> int:
     """The position in the log of the last public bulletin of some kinds; 0 where there is none."""
     b, s = schema.bulletin, schema.scope
