@@ -511,6 +511,7 @@ def prefectures_to_expose(settings: Settings | None = None) -> list[str]:
                 store.mark_published(house.store, f"exposure due/{status}", "", position, "", now)
             done = store.published(house.store, f"exposure/{status}")
             found |= {pref for pref, (*_, at) in due.items() if pref and (pref not in done or done[pref][2] <= at)}
+            found |= {pref for pref, (_, version, _) in done.items() if not hazard_exposure.is_current(version)}
         return sorted(found)
 
 
@@ -556,14 +557,18 @@ def _expose(house: House, pref: str, status: Status) -> dict[str, int]:
     before = store.published(house.store, f"exposure/{status}").get(pref)
     counted: Counter[str] = Counter(places=len(places))
     if before is None or before[1] != version:
-        for kind, (issued_at, _) in maps.items():
+        for kind, (stated_at, _) in maps.items():
             assert places.box is not None
+            scope = f"exposure/{kind}/{pref}"
+            # Never before the last time: where the places have come closer together, fewer maps may be asked.
+            last = store.last_of_scope(house.store, "hazard_exposure", scope, status)
+            issued_at = stated_at if last is None else max(stated_at, last)
             zones = store.portions(house.store, kind, valid_at=now, bbox=places.box, status=status)
             found = hazard_exposure.survey(places, areas, zones)
             items = hazard_exposure.statements(hazard_exposure.HAZARDS[kind], places, found)
             statement = Bulletin(
                 kind="hazard_exposure",
-                scope=f"exposure/{kind}/{pref}",
+                scope=scope,
                 issued_at=issued_at,
                 status=status,
                 items=items,
