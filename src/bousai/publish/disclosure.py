@@ -8,7 +8,8 @@ people.
 
 What this does not prevent. It is primary suppression only. Where a municipality's total is published and all of its
 shelters but one show their figures, the difference is the one that is held back; two suppressed figures give away
-their sum. From the fact of suppression anybody knows that there is somebody, and how few at most. A figure that was
+their sum. That a source has said something new shows in the times of a feature, also where what changed is held
+back. From the fact of suppression anybody knows that there is somebody, and how few at most. A figure that was
 above the threshold before stays in the older versions below ``v/``. Totals are not held back for it: that the sum of
 a municipality is right is worth more in a disaster than that nobody can subtract. Whoever must not be found is not to
 be in a count that is published at all: that is for the source, and for the visibility of its statement.
