@@ -12,7 +12,9 @@ import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +138,10 @@ def statement(layer: Layer, visibility: Visibility = "public", **more: Any) -> B
 
 def record(own: Settings, *bulletins: Bulletin) -> None:
     handle = store.open_store(own.store)
-    for n, bulletin in enumerate(bulletins):
+    for bulletin in bulletins:
         feed = next(feed for feed in KNOWN.feeds.values() if bulletin.kind in feed.kinds)
-        raw = RawDocument(f"{n:064x}", feed.id, "https://example.jp/x", "x", AT, 1, bulletin.status)
+        digest = sha256(repr((bulletin.scope, bulletin.visibility)).encode()).hexdigest()
+        raw = RawDocument(digest, feed.id, "https://example.jp/x", "x", AT, 1, bulletin.status)
         store.apply(handle, [bulletin], Provenance(raw, "p", "1"), AT)
     handle.close()
 
@@ -366,6 +369,36 @@ def test_sip4d_packages_are_shown_to_whom_they_are_for(own: Settings) -> None:
     latest = own.public / "layers" / "shelter_status" / "latest.geojson"
     (one,) = json.loads(latest.read_bytes())["features"]
     assert one["properties"]["evacuees"]["state"] == "suppressed"
+
+
+def test_what_is_not_public_changes_no_byte_of_the_public_tree(own: Settings) -> None:
+    """In the scopes of public statements: superseding, closing, of later time; the consolidated layers too."""
+    kinds = [KNOWN.layer(name) for name in ("shelter_status", "damage_count", "road_restriction", "lifeline_outage")]
+    layers = [layer.id for layer in kinds] + ["shelter_now", "shelter_register", "municipality_situation"]
+    record(own, *(statement(layer) for layer in kinds))
+
+    def tree() -> dict[str, bytes]:
+        pipeline.publish_layers(layers, own)
+        return {
+            path.relative_to(own.public).as_posix(): path.read_bytes()
+            for path in own.public.rglob("*")
+            if path.is_file() and path.name != "index.json"
+        }
+
+    before = tree()
+    record(
+        own,
+        *(
+            replace(statement(layer, circle), scope=f"canary/{layer.id}/public", issued_at=AT + timedelta(hours=n))
+            for layer in kinds
+            for n, circle in enumerate(VISIBILITIES[1:], 1)
+        ),
+    )
+    assert len(before) > 50
+    assert tree() == before
+    assert own.responders is not None
+    found = birds(read(own.responders / "layers" / "shelter_status"))
+    assert bird("shelter_status", "responders", "id") in found
 
 
 def test_a_data_set_that_becomes_narrower_is_told_to_a_person(own: Settings) -> None:

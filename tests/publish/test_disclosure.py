@@ -208,6 +208,26 @@ def test_a_small_count_that_changes_makes_no_new_version(tmp_path: Path) -> None
     assert sum("suppressed" in said for said in texts) >= 5
 
 
+def test_a_count_that_becomes_small_is_in_no_change_of_it(tmp_path: Path) -> None:
+    for people in (8, 3, 9, 2):
+        rows = [row("a", muni_code="17202", props={"evacuees": reported(people, "approx", f"約{people}人")})]
+        put_rows(tmp_path, rows)
+    names = {"約8人": 0, "約3人": 0, "約9人": 0, "約2人": 0}
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            said = text(path)
+            names = {name: found + (name in said) for name, found in names.items()}
+    assert (names["約3人"], names["約2人"]) == (0, 0)
+    assert names["約8人"] > 0 < names["約9人"]
+
+
+def put_rows(root: Path, rows: list[dict[str, Any]]) -> None:
+    """Publish these rows to everybody."""
+    found = features(PUBLIC, [table(rows)], {})
+    more: dict[str, Any] = {"freshness": [SOURCE], "publisher": PUBLISHER}
+    write_layer(root, found, status="actual", valid_at=T0, known_at=T0, published_at=T0, **more)
+
+
 def test_a_tree_takes_one_tier(tmp_path: Path) -> None:
     def put(layer: ReleasedLayer) -> None:
         found = features(layer, [table([row("a")])], {})
