@@ -128,6 +128,7 @@ def test_what_was_not_matched_yet_is_a_place_of_its_own() -> None:
     for one in made.values():
         assert one["unlisted"] is True
         assert one["members"][0]["verdict"] is None
+        assert one["state"] == "provisional"
     taken = kept({}, {mint("shelter_status/x"): ("tombstone", None)})
     assert mint("shelter_status/x", {mint("shelter_status/x")}) in shown(taken, lists(entries), AT)
 

@@ -117,7 +117,8 @@ def views(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings]) -> di
     """Every place that any list ever named, by its id.
 
     `now` has the kinds ``shelter_member`` and ``shelter_place``, `seen` those of `shelter_places.KINDS`; all of one
-    status and one known time. An entry that was not matched yet is a place of its own, never missing.
+    status and one known time. An entry that was not matched yet is a place of its own, never missing; its id is
+    provisional, for the entry may turn out to be of a place that there is.
     """
     linked = now["shelter_member"]
     taken = set(now["shelter_place"].item_id)
@@ -258,7 +259,7 @@ def _row(
     ]
     shown = view.located_by
     props = {
-        "state": "active",
+        "state": "active" if view.members[0].link else "provisional",
         "redirect_to": None,
         "display_name": view.name,
         "alternative_names": list(view.alternative_names),
