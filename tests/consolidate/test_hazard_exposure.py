@@ -149,6 +149,15 @@ def test_portions_are_joined_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert again[1].tolist() == whole[1].tolist()
 
 
+def test_one_polygon_many_times_is_as_many_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hazard_exposure, "_AT_A_TIME", 3)
+    x, y = np.tile(np.arange(0.0, 4.0, 0.1), 5), np.repeat(np.arange(5.0), 40)
+    square = shapely.box(0, 0, 2, 2)
+    points, areas = hazard_exposure.inside(x, y, np.array([square, None] * 50, dtype=object))
+    assert np.bincount(areas, minlength=100).tolist() == [63, 0] * 50
+    assert set(points.tolist()) == set(np.flatnonzero((x <= 2) & (y <= 2)).tolist())
+
+
 # ── places ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

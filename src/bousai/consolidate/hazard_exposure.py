@@ -98,8 +98,11 @@ def inside(x: Numbers, y: Numbers, polygons: Shapes) -> tuple[Indices, Indices]:
     starts = range(0, len(polygons), _AT_A_TIME)
     if not len(x) or not starts:
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
-    # GEOS works without Python's lock, so that threads share the portions.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+    tree.query(shapely.Point(0, 0))  # GEOS builds a tree at its first question, which must not be two at once
+    there = polygons[~shapely.is_missing(polygons)]
+    apart = len({id(one) for one in there}) == len(there)
+    # GEOS works without Python's lock, so that threads share the portions; an index belongs to one of them.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1) if apart else 1) as threads:
         found = list(threads.map(partial(_inside, tree, x, y, polygons), starts))
     return np.concatenate([point for point, _ in found]), np.concatenate([area for _, area in found])
 
