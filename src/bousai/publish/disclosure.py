@@ -27,9 +27,11 @@ def suppressed(props: dict[str, Any], rule: SmallRule) -> tuple[dict[str, Any], 
     """The properties of one feature below a municipality as the public may see them, and how many figures were held
     back."""
     total = 0
-    shown: dict[str, Any] = {}
+    shown = dict(props)
     small: set[str] = set()
     for name, value in props.items():
+        if type(value) in _NO_COUNT:
+            continue
         held = [0]
         shown[name] = _shown(name, value, rule, held)
         if held[0]:
@@ -38,6 +40,7 @@ def suppressed(props: dict[str, Any], rule: SmallRule) -> tuple[dict[str, Any], 
     return shown | {name: None for name, of in rule.follows.items() if of in small and name in shown}, total
 
 
+_NO_COUNT = frozenset((str, bool, type(None)))
 _FIGURES = ("value", "min", "max", "lowest", "highest")
 
 
@@ -62,8 +65,10 @@ def _object(name: str, value: dict[str, Any], rule: SmallRule, held: list[int]) 
             return {**value, **without("suppressed")}
         return value
     before = held[0]
-    shown = {}
+    shown = dict(value)
     for key, one in value.items():
+        if type(one) in _NO_COUNT:
+            continue
         known = key in rule.people or key in rule.other
         number = isinstance(one, (int, float)) and key not in _FIGURES  # beside a figure stand ages and revisions
         shown[key] = one if number and not known else _shown(key if known else name, one, rule, held)
