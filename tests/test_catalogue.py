@@ -166,6 +166,23 @@ def test_a_layer_that_nobody_decided_about_shows_no_column_of_its_own(config: Pa
         assert shown.common == COMMON
 
 
+def test_a_consolidated_layer_says_without_what_it_is_made(config: Path) -> None:
+    now = KNOWN.released(KNOWN.layer("shelter_now"), "public")
+    assert {"shelter_status.note", "shelter_status.reason", "municipal_site.note"} <= set(now.parts_held)
+    assert KNOWN.released(KNOWN.layer("shelter_now"), "responders").parts_held == ()
+    path = config / "release.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("    responders: [reason, note]", "    public_: [reason]", 1), encoding="utf-8")
+    with pytest.raises(CatalogueError, match="public_"):
+        catalogue.load(config)
+    path.write_text(text.replace("    responders: [reason, note]", "    responders: [note]", 1), encoding="utf-8")
+    undecided = catalogue.load(config)
+    assert undecided.release.undecided(undecided.layer("shelter_status")) == ["reason"]
+    assert undecided.columns_of("shelter_status", "responders") == frozenset(
+        field.name for field in KNOWN.layer("shelter_status").fields if field.name != "reason"
+    )
+
+
 def test_no_yaml_and_no_feeds_are_said(config: Path, tmp_path: Path) -> None:
     (config / "feeds" / "gsi_shelter.yml").write_text("a: [1", encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"gsi_shelter\.yml: not YAML"):

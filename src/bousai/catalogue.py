@@ -276,7 +276,17 @@ class Catalogue(_Strict):
 
     def released(self, layer: Layer, tier: Visibility) -> ReleasedLayer:
         """A layer as a tier may see it."""
-        return self.release.of(layer, tier, self._units())
+        shown = self.release.of(layer, tier, self._units())
+        return shown.model_copy(update={"parts_held": self._parts_held(layer, tier)}) if layer.inputs else shown
+
+    def _parts_held(self, layer: Layer, tier: Visibility) -> tuple[str, ...]:
+        """``<layer>.<column>`` of what a consolidated layer is made without, for this tier may not see it."""
+        found: set[str] = set()
+        for kind in {*layer.inputs, *layer.sightings} - {layer.kind}:
+            for part in (one for one in self.layers.values() if one.kind == kind):
+                held = self._parts_held(part, tier) if part.inputs else self.release.held(part, tier)
+                found |= set(held) if part.inputs else {f"{part.id}.{name}" for name in held}
+        return tuple(sorted(found))
 
     def columns_of(self, kind: str, tier: Visibility) -> frozenset[str] | None:
         """The properties of a kind that a tier may see, in whichever layer; None where no layer of what sources state

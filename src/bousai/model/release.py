@@ -101,11 +101,11 @@ class Release(_Strict):
         decided = self.layers.get(layer.id, LayerRelease()).decided()
         return [field.name for field in layer.fields if field.name not in decided]
 
-    def of(self, layer: Layer, tier: Visibility, units: Mapping[str, frozenset[str | None]]) -> ReleasedLayer:
-        """A layer as a tier may see it. `units`: in which units a column of that name is counted in any layer."""
+    def held(self, layer: Layer, tier: Visibility) -> dict[str, str]:
+        """The columns of a layer that do not leave to a tier, with the rule that holds them back."""
         decided = self.layers.get(layer.id, LayerRelease())
         allowed = set(decided.public if tier == "public" else (*decided.public, *decided.responders))
-        held = {
+        return {
             field.name: "responders"
             if field.name in decided.responders
             else "withheld"
@@ -114,6 +114,11 @@ class Release(_Strict):
             for field in layer.fields
             if field.name not in allowed
         }
+
+    def of(self, layer: Layer, tier: Visibility, units: Mapping[str, frozenset[str | None]]) -> ReleasedLayer:
+        """A layer as a tier may see it. `units`: in which units a column of that name is counted in any layer."""
+        decided = self.layers.get(layer.id, LayerRelease())
+        held = self.held(layer, tier)
         below = self.small_counts.below if decided.below is None else decided.below
         counted = set(self.small_counts.units)
         has_counts = any(field.unit in counted or field.type in ("object", "list") for field in layer.fields)
@@ -123,7 +128,7 @@ class Release(_Strict):
         return ReleasedLayer(
             **{
                 **{name: getattr(layer, name) for name in Layer.model_fields},
-                "fields": tuple(field for field in layer.fields if field.name in allowed),
+                "fields": tuple(field for field in layer.fields if field.name not in held),
             },
             tier=tier,
             common=tuple(field for field in COMMON if field.name in self.common),
@@ -162,10 +167,12 @@ class ReleasedLayer(Layer):
     """A layer as one tier may see it: `fields` are only the columns that leave to it.
 
     `held` names the other columns with the rule that holds them back (responders, withheld, undecided); `small` is
-    the rule for small counts, None where they are shown.
+    the rule for small counts, None where they are shown. `parts_held` are the columns (``<layer>.<column>``) that a
+    consolidated layer is made without: when they change, another version is due.
     """
 
     tier: Visibility
     common: tuple[Field, ...] = COMMON
     held: dict[str, str] = Key(default_factory=dict)
     small: SmallRule | None = None
+    parts_held: tuple[str, ...] = ()
