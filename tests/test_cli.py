@@ -116,6 +116,56 @@ def test_layer_writes_a_file_or_the_standard_output(run: Run, tmp_path: Path) ->
     assert [f["id"] for f in boxed] == inside != []
 
 
+def test_layer_in_other_formats(run: Run, tmp_path: Path) -> None:
+    run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--at", "2026-10-01")
+    count = len(json.loads(run("layer", "shelter")[1])["features"])
+    assert count > 1
+    starts = {"gpkg": b"SQLite format 3", "fgb": b"fgb", "parquet": b"PAR1", "csv": b"\xef\xbb\xbfid,"}
+    for name, start in starts.items():
+        path = tmp_path / f"shelter.{name}"
+        assert run("layer", "shelter", "--format", name, "-o", path)[:2] == (0, "")
+        assert path.read_bytes().startswith(start)
+    assert (tmp_path / "shelter.csv-metadata.json").is_file()
+    assert len((tmp_path / "shelter.csv").read_text(encoding="utf-8-sig").splitlines()) == count + 1
+    made = {f"shelter.{name}" for name in (*starts, "csv-metadata.json")}
+    assert {path.name for path in tmp_path.iterdir() if path.name != "var"} == made
+    code, out, _ = run("layer", "shelter", "--format", "csv")
+    assert (code, out.splitlines()) == (0, (tmp_path / "shelter.csv").read_text(encoding="utf-8").splitlines())
+
+
+def test_layer_says_what_it_cannot_be_written_as(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("layer", "tsunami_forecast", "--format", "fgb")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "geojson gpkg parquet csv" in err
+    code, _, err = run("layer", "shelter_status", "--format", "sip4d", "-o", tmp_path / "x.zip")
+    assert (code, err.count("\n")) == (2, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
+
+
+def test_packages_of_several_incidents_go_into_a_folder(run: Run, tmp_path: Path) -> None:
+    names = ("kunren_01-001-01_0900.zip", "kunren_01-007-01_power.zip", "kunren_01-007-01_water.zip")
+    run("ingest", "sip4d", *(FEEDS / "sip4d" / name for name in names))
+    of_drill = ("--status", "exercise", "--valid-at", "2026-11-05T10:00", "--format", "sip4d")
+    code, _, err = run("layer", "shelter_status", *of_drill, "-o", tmp_path / "x.zip")
+    assert (code, err) == (0, "")
+    (tmp_path / "out").mkdir()
+    assert run("layer", "shelter_status", *of_drill, "-o", tmp_path / "out")[0] == 0
+    (one,) = (tmp_path / "out").iterdir()
+    assert one.name.startswith("shelter_status.01-001-01-")
+    code, out, err = run("layer", "lifeline_outage", *of_drill, "-o", tmp_path / "y.zip")
+    assert code == 2
+    assert (out, err.count("\n")) == ("", 1)
+    assert "-o FOLDER" in err
+
+
+def test_tiles_of_nothing_and_of_a_layer_that_has_none(run: Run) -> None:
+    assert run("tiles", "--json")[:2] == (0, "[]\n")
+    code, _, err = run("tiles", "shelter")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no tiles" in err
+
+
 def test_files_of_an_exercise_never_become_actual(run: Run) -> None:
     assert run("ingest", "gsi_shelter", KUNREN / "gsi_shelter", "--status", "exercise")[0] == 0
     assert json.loads(run("layer", "shelter")[1])["features"] == []

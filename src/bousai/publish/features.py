@@ -118,7 +118,14 @@ def _one(
     for name in said.keys() - names.keys():
         withheld[name] += 1
     newest, at = aspects[-1]
-    muni_code = next((table.muni_code[row] for table, row in reversed(aspects) if table.muni_code[row]), None)
+    if len(aspects) == 1:  # as nearly everywhere
+        muni_code, wkb = newest.muni_code[at] or None, newest.geometry[at]
+        source, recorded_at = newest.source[at], newest.recorded_at[at]
+    else:
+        muni_code = next((table.muni_code[row] for table, row in reversed(aspects) if table.muni_code[row]), None)
+        wkb = next((table.geometry[row] for table, row in reversed(aspects) if table.geometry[row] is not None), None)
+        source = " ".join(sorted({table.source[row] for table, row in aspects}))
+        recorded_at = max(table.recorded_at[row] for table, row in aspects)
     if "bulletin_types" in names:
         said["bulletin_types"] = sorted({table.bulletin_type[row] for table, row in aspects})
     if "serial" in names:
@@ -132,14 +139,13 @@ def _one(
         "id": item_id,
         "kind": newest.kind,
         "muni_code": muni_code,
-        "source": " ".join(sorted({table.source[row] for table, row in aspects})),
+        "source": source,
         "issuer": newest.issuer[at],
         "issued_at": local(newest.issued_at[at]),
-        "recorded_at": local(max(table.recorded_at[row] for table, row in aspects)),
+        "recorded_at": local(recorded_at),
         "status": newest.status,
     }
     properties = {name: known[name] for name in common} | shown
-    wkb = next((table.geometry[row] for table, row in reversed(aspects) if table.geometry[row] is not None), None)
     # orjson cuts a buffer of 8 KB to size, and nothing fits into what is left between them: a copy frees it whole.
     return muni_code, bytes(memoryview(orjson.dumps(properties))), wkb
 

@@ -9,8 +9,9 @@ layer names stand beside it as ``<name>_<part>``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -89,16 +90,30 @@ class Sheet:
 def sheet(features: FeatureTable, members: Mapping[str, Any], *, volatile: bool = False) -> Sheet:
     """The features as columns. `volatile`: with the fields that change by themselves as time passes."""
     layer = features.layer
-    rows = [orjson.loads(properties) for properties in features.properties]
-    columns = [
-        column
-        for field in (*layer.common, *layer.fields)
-        if volatile or not field.volatile
-        for column in _columns(field, field.name, [row.get(field.name) for row in rows])
-    ]
+    with _uncollected():
+        rows = [orjson.loads(properties) for properties in features.properties]
+        columns = [
+            column
+            for field in (*layer.common, *layer.fields)
+            if volatile or not field.volatile
+            for column in _columns(field, field.name, [row.get(field.name) for row in rows])
+        ]
+        del rows
     shapes = multiple(rounded(features.geometry))
     wkb = [None if one is None else bytes(one) for one in shapely.to_wkb(shapes)]
     return Sheet(layer, columns, shapes, wkb, _geometry_type(layer, shapes), members)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for cycles, of which JSON has none: that takes half of the time of 100,000 features."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def rounded(shapes: npt.NDArray[Any]) -> npt.NDArray[Any]:
