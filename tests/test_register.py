@@ -182,12 +182,15 @@ def test_other_head_counts_are_no_news_to_the_register(own: Settings) -> None:
     key = "shelter_status/kunren/x"
     state(own, key, at=LISTED)
     first = pipeline.update_register(own)
+    published = {one["status"]: one for one in pipeline.publish_layers(["shelter_register"], own)}["exercise"]
     documents = archived(own)
     state(own, key, at=LISTED + timedelta(hours=1), people=12)
     again = pipeline.update_register(own)
     assert (first["opened"], again["opened"], again["changed"]) == (2, 0, 0)
     assert len(archived(own)) == len(documents) + 1  # the statement itself
-    assert told(own)[mint(key)]["issued_at"] == "2026-10-01T01:00:00+09:00"
+    after = {one["status"]: one for one in pipeline.publish_layers(["shelter_register"], own)}["exercise"]
+    assert (published["changed"], after["changed"]) == (True, False)
+    assert told(own)[mint(key)]["sources"][0]["issued_at"] == "2026-10-01T01:00:00+09:00"
 
 
 @embedded

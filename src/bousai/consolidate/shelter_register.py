@@ -253,7 +253,7 @@ def _row(
 ) -> Row:
     spoken = sorted({n for key in view.keys for n in decided.get(key, ())})
     rests = [
-        *((e.table, e.row) for e in view.members),
+        *((e.table, e.row) for e in view.members if e.kind != "shelter_status" or e.link_row is None),
         *((linked, e.link_row) for e in view.members if e.link_row is not None),
         *((decisions, n) for n in spoken),
     ]
@@ -286,10 +286,19 @@ def _row(
         props=props,
         geometry=view.geometry,
         feeds=frozenset(e.table.source[e.row] for e in view.members),
-        issued_at=max(e.table.issued_at[e.row] for e in view.members),
+        issued_at=_issued_at(view),
         recorded_at=max(table.recorded_at[row] for table, row in rests),
         revision=max(table.revision[row] for table, row in rests),
     )
+
+
+def _issued_at(view: PlaceView) -> datetime:
+    """When the newest of the lists that name the place was issued; of one that is in none, its first sighting.
+
+    A list of shelters in use is issued anew with every head count, which is no news of the place.
+    """
+    listed = [e.table.issued_at[e.row] for e in view.members if e.kind != "shelter_status"]
+    return max(listed, default=view.first_seen_at)
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> orjson.Fragment:
