@@ -26,7 +26,7 @@ from tests.store.test_laws import T0, TIMES, _bulletin
 
 pytestmark = pytest.mark.store
 
-_SETTINGS = settings(LAWS, max_examples=20)
+_SETTINGS = settings(LAWS, max_examples=12)
 LATE = T0 + timedelta(days=300)
 Forget = Callable[[store.Store], None]
 _any = st.builds(lambda b, v: replace(b, visibility=v), _bulletin(), st.sampled_from(VISIBILITIES))
@@ -98,7 +98,7 @@ def everything_public(opened: store.Store) -> list[Any]:
     return told
 
 
-@settings(LAWS, max_examples=40)
+@settings(LAWS, max_examples=25)
 @given(
     public=st.lists(_bulletin(), min_size=1, max_size=5),
     narrow=st.lists(_narrow, min_size=1, max_size=5),
