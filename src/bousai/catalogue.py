@@ -320,14 +320,15 @@ class Catalogue(_Strict):
         """The feeds that a layer's items come from; those of a consolidated layer are the feeds of all it is made
         of.
         """
-        kinds = self._kinds_behind(layer)
+        kinds = self.kinds_behind(layer)
         return [feed for feed in self.feeds.values() if not kinds.isdisjoint(feed.kinds)]
 
     def layers_of(self, feed: Feed) -> list[Layer]:
         """The layers that are not fresh when a feed is not."""
-        return [layer for layer in self.layers.values() if not self._kinds_behind(layer).isdisjoint(feed.kinds)]
+        return [layer for layer in self.layers.values() if not self.kinds_behind(layer).isdisjoint(feed.kinds)]
 
-    def _kinds_behind(self, layer: Layer) -> set[str]:
+    def kinds_behind(self, layer: Layer) -> set[str]:
+        """Every kind that a layer's items are made of, through the layers that these are made of in turn."""
         found = {layer.kind}
         waiting = [layer]
         while waiting:

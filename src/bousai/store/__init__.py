@@ -30,6 +30,7 @@ from bousai.store.ledger import (
     resolve_issues,
     restate_issues,
     set_outcome,
+    stirred,
 )
 from bousai.store.read import (
     News,
@@ -93,5 +94,6 @@ __all__ = [
     "restate_issues",
     "set_outcome",
     "sightings",
+    "stirred",
     "trace",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bousai.model import Issue, RawDocument, Receipt
+from bousai.model import Issue, RawDocument, Receipt, Status
 from bousai.store import dialect, schema
 from bousai.store.encode import instant, moment
 from bousai.store.engine import Store
@@ -381,6 +381,32 @@ def published(store: Store, tree: str) -> dict[str, tuple[int, str, datetime]]:
     with store.engine.connect() as connection:
         rows = connection.execute(sa.select(t).where(t.c.tree == tree)).all()
     return {row.layer: (row.cursor, row.version, moment(row.published_at)) for row in rows}
+
+
+_AHEAD = 10 * 60 * 1_000_000
+"""Microseconds that a statement may at most be recorded before the time that it speaks of (normalise refuses
+more).
+"""
+
+
+def stirred(store: Store, status: Status, *, after: int, since: datetime, until: datetime) -> set[str]:
+    """The kinds whose items may be otherwise than they were: something was recorded after a position in the log, or
+    began or ended by itself after `since` and up to `until`."""
+    query = sa.text(
+        "SELECT s.kind FROM bulletin b JOIN scope s ON s.id = b.scope_id WHERE s.status = :status AND (b.id > :after"
+        " OR (b.recorded_at > :lately AND b.issued_at > :since AND b.issued_at <= :until))"
+        " UNION SELECT s.kind FROM revision r JOIN scope s ON s.id = r.scope_id WHERE s.status = :status"
+        " AND r.expires_at > :since AND r.expires_at <= :until AND r.retired_by IS NULL"
+    )
+    bound = {
+        "status": status,
+        "after": after,
+        "since": instant(since),
+        "until": instant(until),
+        "lately": instant(since) - _AHEAD,
+    }
+    with store.engine.connect() as connection:
+        return set(connection.execute(query, bound).scalars())
 
 
 def has_document(store: Store, url: str) -> bool:

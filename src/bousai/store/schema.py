@@ -133,6 +133,8 @@ _closed = sa.text("closed_by IS NOT NULL")
 Index("revision_closed", revision.c.closed_by, sqlite_where=_closed, postgresql_where=_closed)
 _retired = sa.text("retired_by IS NOT NULL")
 Index("revision_retired", revision.c.retired_by, sqlite_where=_retired, postgresql_where=_retired)
+_expires = sa.text("expires_at IS NOT NULL")
+Index("revision_expires", revision.c.expires_at, sqlite_where=_expires, postgresql_where=_expires)
 Index("revision_geom", revision.c.geom, postgresql_using="gist").ddl_if(dialect="postgresql")
 
 receipt = Table(
