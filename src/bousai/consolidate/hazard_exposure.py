@@ -25,13 +25,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -554,28 +554,44 @@ UNKNOWN: Mapping[str, Mapping[str, Any]] = dict.fromkeys(HAZARDS.values(), NOT_C
 """Every hazard, not covered: what is said of a subject that is not in `exposure_by_subject`."""
 
 
-def exposure_by_subject(table: RevisionTable) -> dict[str, Exposure]:
+class _Exposures(Mapping[str, Exposure]):
+    """What is said of each subject, read when it is asked for: that of a nation is gigabytes of objects."""
+
+    def __init__(self, table: RevisionTable) -> None:
+        order = sorted(range(len(table)), key=lambda n: (table.item_id[n], table.issued_at[n], table.scope[n]))
+        x, y, _ = points([table.geometry[n] for n in order])
+        self._table = table
+        self._found: dict[str, tuple[float, float, list[int]]] = {}
+        for n, lon, lat in zip(order, x.tolist(), y.tolist(), strict=True):
+            one = self._found.get(table.item_id[n])
+            if one is None or one[:2] != (lon, lat):
+                one = self._found[table.item_id[n]] = (lon, lat, [])
+            one[2].append(n)
+
+    def __getitem__(self, key: str) -> Exposure:
+        lon, lat, those = self._found[key]
+        hazards, revisions = dict(UNKNOWN), {}
+        for n in those:
+            said = orjson.loads(self._table.props[n])
+            for hazard in said.keys() & UNKNOWN.keys():
+                hazards[hazard] = said[hazard]
+                revisions[hazard] = self._table.revision[n]
+        return Exposure(lon, lat, hazards, {name: revisions[name] for name in UNKNOWN if name in revisions})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def exposure_by_subject(table: RevisionTable) -> Mapping[str, Exposure]:
     """Subject key (``<kind>/<item id>``) → what is said of it, from stored items of kind `hazard_exposure`.
 
     Every hazard is there, with state ``inside``, ``outside`` or ``not_covered``; a subject that is not there is not
-    covered by any map (`UNKNOWN`).
+    covered by any map (`UNKNOWN`). Each answer is read when it is asked for; whoever needs it twice keeps it.
     """
-    order = sorted(range(len(table)), key=lambda n: (table.item_id[n], table.issued_at[n], table.scope[n]))
-    x, y, _ = points([table.geometry[n] for n in order])
-    found: dict[str, tuple[float, float, dict[str, Any], dict[str, int]]] = {}
-    for n, lon, lat in zip(order, x.tolist(), y.tolist(), strict=True):
-        said = orjson.loads(table.props[n])
-        one = found.get(table.item_id[n])
-        if one is None or one[:2] != (lon, lat):
-            one = found[table.item_id[n]] = (lon, lat, {}, {})
-        for hazard in HAZARDS.values():
-            if hazard in said:
-                one[2][hazard] = said[hazard]
-                one[3][hazard] = table.revision[n]
-    return {
-        key: Exposure(lon, lat, {**UNKNOWN, **hazards}, revisions)
-        for key, (lon, lat, hazards, revisions) in found.items()
-    }
+    return _Exposures(table)
 
 
 # ── the layer ────────────────────────────────────────────────────────────────────────────────────────────
@@ -631,17 +647,19 @@ def _feature(
         ),
         *({**rows.source(stored, k), "attributes": [_hazard_of(stored.scope[k])]} for k in behind),
     ]
+    props = {
+        "subject_kind": place.kind,
+        "subject_id": place.item_id[n],
+        "name": said_of_place.get("name") or said_of_place.get("river_name"),
+        "is_centre": not is_point,
+        **hazards,
+        "sources": sources,
+    }
     return rows.Row(
         item_id=subject_key(place.kind, place.item_id[n]),
         muni_code=place.muni_code[n] or next((stored.muni_code[k] for k in behind), None),
-        props={
-            "subject_kind": place.kind,
-            "subject_id": place.item_id[n],
-            "name": said_of_place.get("name") or said_of_place.get("river_name"),
-            "is_centre": not is_point,
-            **hazards,
-            "sources": sources,
-        },
+        # as text at once, which table_of takes as it is: the objects of a nation would need ten times as much
+        props=cast("Mapping[str, Any]", orjson.Fragment(orjson.dumps(props, option=orjson.OPT_SORT_KEYS))),
         geometry=bytes(shapely.to_wkb(shapely.Point(lon, lat))),
         feeds=frozenset([place.source[n], *(zone["source"] for said in hazards.values() for zone in said["zones"])]),
         issued_at=max([place.issued_at[n], *(stored.issued_at[k] for k in behind)]),
