@@ -39,7 +39,7 @@ class Said(NamedTuple):
     def as_of(self) -> str:
         """ISO 8601 with offset: as of when it holds; when it was issued where the source gives no such time."""
         said = self.props.get("as_of")
-        return said if moment(said) is not None else rows.local(self.table.issued_at[self.row])
+        return said if isinstance(said, str) and moment(said) else rows.local(self.table.issued_at[self.row])
 
     @property
     def at(self) -> datetime:
