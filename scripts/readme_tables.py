@@ -12,6 +12,7 @@ from pathlib import Path
 from bousai import catalogue
 from bousai.catalogue import Feed
 from bousai.model import COMMON, Layer
+from bousai.publish import formats_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.ja.md")
@@ -90,29 +91,74 @@ def with_tables(name: str, text: str) -> str:
     return text
 
 
+_LAYERS_HEAD = """# Layers: the public contract
+
+Written from config/layers/ and config/release.yml by `make goldens`. Below the public tree each layer has:
+
+```
+layers/<layer>/latest.<format>            a stable address for each of its formats (geojson also as .gz and .zst)
+layers/<layer>/by-muni/<code5>.geojson    the same, cut by municipality (+ .gz)
+layers/<layer>/schema.json                JSON Schema (2020-12) of its GeoJSON
+layers/<layer>/manifest.json              version, SHA-256 and size of each file, counts, times, sources, withheld
+layers/<layer>/changes.json               the versions, newest last, with the ids that each added, modified, removed
+layers/<layer>/v/<version>/delta.json     the features that the version added or modified, and the ids it removed
+```
+
+To pull only what changed: keep the version you have, find it in `changes.json`, and apply the `delta.json` of every
+version after it in order; the result is `latest.geojson`, feature by feature, to the byte. Where `changes.json` no
+longer has your version, take `latest.geojson`.
+
+Codes are text, times ISO 8601 with offset, what is absent is `null`. A count is an object `{value, state, qualifier,
+text}`: blank, 0, 調査中, 未確認 and suppressed are told apart (suppressed: 1 to 4 people below a municipality, in the
+public tree). In GeoPackage, FlatGeobuf, GeoParquet and CSV objects are JSON text, and a count has its number in a
+column of its own. Fields marked "answers only" change by the minute (ages): they stand in what `bousai layer` says, and
+published files have the times instead. "who sees it" is decided in config/release.yml; a field that is not named there
+leaves to nobody.
+
+Every feature has, before its own fields: """
+
+
 def layers_page() -> str:
     """docs/layers.md: every layer with its fields."""
     known = catalogue.load(PROJECT / "config")
-    parts = [
-        "# Layers: the public contract\n\n"
-        "Written from config/layers/ by `make goldens`. Codes are text, times ISO 8601 with offset, what is absent\n"
-        "is `null`. Every feature has, before its own fields: "
-        + ", ".join(f"`{field.name}` ({field.ja})" for field in COMMON)
-        + ".\n"
-    ]
+    parts = [_LAYERS_HEAD + ", ".join(f"`{field.name}` ({field.ja})" for field in COMMON) + ".\n"]
     for layer in known.layers.values():
+        decided = known.release.layers[layer.id]
         rows = [
-            (f"`{field.name}`", field.type, field.unit or "", field.ja, field.en, field.eei_item or "")
+            (
+                f"`{field.name}`",
+                field.type,
+                field.unit or "",
+                field.ja,
+                field.en,
+                field.eei_item or "",
+                field.connid or "",
+                " ".join(
+                    [
+                        "public"
+                        if field.name in decided.public
+                        else "responders"
+                        if field.name in decided.responders
+                        else "nobody",
+                        *(["(answers only)"] if field.volatile else []),
+                    ]
+                ),
+            )
             for field in layer.fields
         ]
-        feeds = ", ".join(f"`{feed.id}`" for feed in known.feeds_of(layer))
+        formats = " ".join(["geojson", *formats_of(layer), *(["pmtiles"] if layer.tiles else [])])
+        behind = (*layer.inputs, *layer.sightings, *layer.endings, *layer.derived_from)
+        if behind:
+            source = f"Made of: {', '.join(f'`{kind}`' for kind in sorted(set(behind)))}"
+        else:
+            source = f"Feeds: {', '.join(f'`{feed.id}`' for feed in known.feeds_of(layer))}"
         parts.append(
             f"\n## `{layer.id}` {layer.title_ja} – {layer.title_en}\n\n"
             f"{layer.description_ja}\n\n{layer.description_en}\n\n"
             f"Geometry: {layer.geometry}"
             + (f", borrowed from `{layer.geometry_from}` by municipality" if layer.geometry_from else "")
-            + f". Feeds: {feeds}.\n\n"
-            + markdown(("field", "type", "unit", "日本語", "English", "EEI"), rows)
+            + f". Formats: {formats}. {source}.\n\n"
+            + markdown(("field", "type", "unit", "日本語", "English", "EEI", "SIP4D connid", "who sees it"), rows)
         )
     return "".join(parts)
 

@@ -70,9 +70,9 @@ class Layer(BaseModel):
     issuer, issued_at, recorded_at, status) are added to every layer.
     `geometry_from` names a kind whose geometry is borrowed by `muni_code` where an item has none of its own.
     `inputs` makes it a consolidated layer: no source states its items, `bousai.consolidate.<kind>` makes them of what
-    holds of these kinds, and of everything that was ever seen of the kinds in `sightings`. Of the kinds in `endings` it
-    also gets what has ended by the newest statement (as the input ``<kind>/ended``): a source that says "none" is not
-    one that says nothing. `derived_from`: the kinds that its stored items were computed from, where it has such.
+    holds of these kinds, and of everything that was ever seen of the kinds in `sightings`. Of the kinds in `endings`
+    it also gets what has ended by the newest statement (as the input ``<kind>/ended``): a source that says "none" is
+    not one that says nothing. `derived_from`: the kinds that its stored items were computed from, where it has such.
     `sip4d` are the packages of SIP4D-ZIP that it is written as. `tiles`: it has vector tiles (PMTiles) too.
     """
 

@@ -1,10 +1,11 @@
 """Tables of items → the public files and their index.
 
-In: `RevisionTable`s, a `Layer`, the state of its sources. Out: GeoJSON and its companions in a tree of files that any
-web server can serve. May use: `formats`, `vocab`, `model`, `errors`. Never: queries; shows a property that the layer
-does not name (deny by default); puts an exercise among what is actual; leaves a half-written file under its name.
-`features` makes features of items, `geojson` writes them as text, `tree` keeps the files.
-Add here: one module per output format. Tests: tests/publish.
+In: `RevisionTable`s, a `ReleasedLayer`, the state of its sources. Out: GeoJSON and its companions in a tree of files
+that any web server can serve. May use: `formats`, `vocab`, `model`, `errors`. Never: queries; shows a property that
+its reader may not see (deny by default); puts an exercise among what is actual; leaves a half-written file under its
+name. `features` makes features of items, `disclosure` holds small counts back, `geojson` writes text, `writers` has
+every other format, `schema` describes them, `tree` keeps the files, `tiles` makes vector tiles beside them.
+Add here: one module per output format and its line in `writers`. Tests: tests/publish.
 """
 
 from bousai.publish.features import FeatureTable, areas_wanted, features

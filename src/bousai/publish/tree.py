@@ -1,7 +1,9 @@
 """The tree of files: every file whole or not there, versions by content, the index last.
 
-``layers/<layer>/``: ``v/<version>/`` (written first, never changed), ``latest.geojson`` (+ .gz, .zst),
-``by-muni/<code>.geojson`` (+ .gz), ``changes.json``, ``manifest.json``. Then ``index.json`` for all layers.
+``layers/<layer>/``: ``v/<version>/`` (written first, never changed, every format and ``delta.json``),
+``latest.<format>`` (the same file under a stable name), ``by-muni/<code>.geojson`` (+ .gz), ``schema.json``,
+``changes.json``,
+``manifest.json``. Then ``index.json`` for all layers.
 A reader of one file sees the old or the new one, whole. Unchanged content writes nothing. One writer of a layer at a
 time; one that was killed half-way is found by changes.json, which is ahead of the manifest then.
 """
