@@ -311,6 +311,8 @@ def test_a_package_whose_last_record_went_is_written_empty(tmp_path: Path) -> No
     kept.write_bytes(after[name])
     assert set(written(of("shelter_status", shelter(incident="大雨")), [kept])) == set(after)
     assert sip4d_zip.read(after[name]).status == "actual"
+    kept.write_bytes(b"spoilt")
+    assert set(written(of("shelter_status", shelter(incident="大雨")), [kept])) == set(after) - {name}
 
 
 def test_layers_that_the_standard_does_not_know_have_no_package() -> None:

@@ -27,6 +27,7 @@ import numpy as np
 import orjson
 import shapely
 
+from bousai.errors import ParseError
 from bousai.formats import sip4d_zip
 from bousai.model import Field, ReleasedLayer, Sip4d
 from bousai.publish import geojson
@@ -79,8 +80,8 @@ def packages(
     for kept in before:
         name = kept.name.removeprefix("latest.").removesuffix(SUFFIX)
         about = _about(kept)
-        rule = next((one for one in layer.sip4d if _name(one, about) == name), None)
-        if rule is not None:
+        rule = next((one for one in layer.sip4d if about is not None and _name(one, about) == name), None)
+        if about is not None and rule is not None:
             found[name] = _package(name, rule, about, features, members, publisher, [], [], 0)
     for rule in layer.sip4d:
         chosen: dict[_About, list[int]] = {}
@@ -108,9 +109,12 @@ class _About(NamedTuple):
     source: str | None
 
 
-def _about(kept: Path) -> _About:
-    """What a package that we wrote is of."""
-    package = sip4d_zip.read(kept.read_bytes())
+def _about(kept: Path) -> _About | None:
+    """What a package that we wrote is of; None for a file that is no such package."""
+    try:
+        package = sip4d_zip.read(kept.read_bytes())
+    except ParseError:
+        return None
     source = next((word.removeprefix(_FEED) for word in package.words if word.startswith(_FEED)), None)
     return _About(None if package.disaster == _NO_INCIDENT else package.disaster, source)
 
