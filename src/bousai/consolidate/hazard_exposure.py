@@ -658,8 +658,12 @@ def _feature(
     return rows.Row(
         item_id=subject_key(place.kind, place.item_id[n]),
         muni_code=place.muni_code[n] or next((stored.muni_code[k] for k in behind), None),
-        # as text at once, which table_of takes as it is: the objects of a nation would need ten times as much
-        props=cast("Mapping[str, Any]", orjson.Fragment(orjson.dumps(props, option=orjson.OPT_SORT_KEYS))),
+        # As text at once, which table_of takes as it is: the objects of a nation would need ten times as much. orjson
+        # cuts a buffer of 8 KB to size, and nothing fits into what is left between them: a copy frees it whole.
+        props=cast(
+            "Mapping[str, Any]",
+            orjson.Fragment(bytes(memoryview(orjson.dumps(props, option=orjson.OPT_SORT_KEYS)))),
+        ),
         geometry=bytes(shapely.to_wkb(shapely.Point(lon, lat))),
         feeds=frozenset([place.source[n], *(zone["source"] for said in hazards.values() for zone in said["zones"])]),
         issued_at=max([place.issued_at[n], *(stored.issued_at[k] for k in behind)]),
