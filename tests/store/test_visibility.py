@@ -178,6 +178,10 @@ def test_a_list_for_responders_neither_shows_nor_hides_anything_to_the_public(op
     assert ids(opened, "public") == {"a", "b"}  # b is not closed: that would tell of the narrower list
     assert ids(opened, "responders") == ids(opened, "isut") == {"a", "c"}
     assert ids(opened, "responders", T0 + timedelta(minutes=30)) == {"a", "b"}
+    table = store.items(opened, "shelter", valid_at=LATE, visibility="responders")
+    recorded = dict(zip(table.item_id, table.recorded_at, strict=True))
+    day = T0 + timedelta(days=1)
+    assert recorded == {"a": day, "c": day + timedelta(minutes=1)}  # a was known before the narrower list came
 
 
 def test_a_later_public_list_is_the_state_for_everybody(opened: store.Store) -> None:

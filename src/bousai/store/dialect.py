@@ -286,6 +286,7 @@ def copy_revision(
     valid_from: int,
     valid_to: int | None,
     stated_by: int,
+    opened_by: int,
     by: int,
 ) -> None:
     """A new row of a scope with the content of row `source` for another span of time."""
@@ -296,7 +297,7 @@ def copy_revision(
         "valid_from": valid_from,
         "valid_to": valid_to,
         "stated_by": stated_by,
-        "by": by,
+        "opened_by": opened_by,
         "closed_by": None if valid_to is None else by,
     }
     connection.execute(_COPY, values)
@@ -309,7 +310,7 @@ _COPY = sa.text(
     "INSERT INTO revision (id, scope_id, item_id, hash, muni_code, props, geom, expires_at, position,"
     " valid_from, valid_to, stated_by, opened_by, closed_by)"
     " SELECT :new, :scope_id, item_id, hash, muni_code, props, geom, expires_at, position,"
-    " :valid_from, :valid_to, :stated_by, :by, :closed_by FROM revision WHERE id = :source"
+    " :valid_from, :valid_to, :stated_by, :opened_by, :closed_by FROM revision WHERE id = :source"
 )
 
 

@@ -34,7 +34,8 @@ def _circle(visibility: Visibility) -> str:
             " AND NOT EXISTS (SELECT 1 FROM scope n WHERE n.status = s.status AND n.kind = s.kind"
             f" AND n.scope = s.scope AND n.visibility IN ({narrower}) AND n.since <= :known)"
         )
-        told.append(f"s.visibility = '{circle}'" + (unless if narrower else ""))
+        begun = "" if circle == "public" else " AND s.since <= :known"
+        told.append(f"s.visibility = '{circle}'{begun}{unless if narrower else ''}")
     return f"({' OR '.join(told)})"
 
 

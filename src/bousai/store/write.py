@@ -81,7 +81,7 @@ class _Plan:
     connection: Connection
     next_revision: int
     revisions: list[dialect.RevisionRows] = field(default_factory=list)
-    copies: list[tuple[int, int, fold.Run, int]] = field(default_factory=list)
+    copies: list[tuple[int, int, fold.Run, int, int]] = field(default_factory=list)
     closed: list[dict[str, int]] = field(default_factory=list)
     retired: list[dict[str, int]] = field(default_factory=list)
     bulletins: list[tuple[Any, ...]] = field(default_factory=list)
@@ -95,9 +95,9 @@ class _Plan:
         self.revisions.append(dialect.RevisionRows(ids, scope_id, s.content, entries, s.issued_at, by, born_dead))
         return ids
 
-    def copy(self, scope_id: int, run: fold.Run, by: int) -> None:
+    def copy(self, scope_id: int, run: fold.Run, opened_by: int, by: int) -> None:
         """A row with the content of an existing row for another span of time."""
-        self.copies.append((self.next_revision, scope_id, run, by))
+        self.copies.append((self.next_revision, scope_id, run, opened_by, by))
         self.next_revision += 1
 
     def close(self, revisions: Iterable[int], at: int, by: int) -> None:
@@ -110,8 +110,8 @@ class _Plan:
         """Write what was gathered, and forget it."""
         for rows in self.revisions:
             dialect.insert_revisions(self.connection, rows)
-        for new_id, scope_id, run, by in self.copies:
-            span = (run.valid_from, run.valid_to, run.stated_by, by)
+        for new_id, scope_id, run, opened_by, by in self.copies:
+            span = (run.valid_from, run.valid_to, run.stated_by, opened_by, by)
             dialect.copy_revision(self.connection, run.row, new_id, scope_id, *span)
         dialect.bulk_insert(self.connection, schema.bulletin, self.bulletins)
         t = schema.revision
@@ -294,7 +294,7 @@ def _take(
         state_by = bulletin_id if whole else None
     else:
         sources = [circles[one].id for one in open_to(circle) if one in circles]
-        rows, changes = _refold(plan, scope.id, sources, bulletin_id, s, replaced, kept)
+        rows, changes = _refold(plan, scope.id, sources, bulletin_id, s, replaced, kept, founded=founded)
         state_by = None
     scope.head, scope.state_by = head, state_by
     plan.scopes.append({"b_id": scope.id, "b_head": head, "b_state": state_by})
@@ -499,10 +499,13 @@ def _refold(
     s: _Statement | None,
     replaced: Sequence[int],
     kept: Ids | None,
+    *,
+    founded: bool = False,
 ) -> tuple[Ids, Changes]:
     """The whole scope again, with this bulletin and without what it replaces; only differences are written.
 
     `scope_id` is the state of one circle, `sources` those whose bulletins it is made of: its own and the wider ones.
+    `founded`: it is new, and what wider circles have been told before was known to this one when they were told.
     """
     b, r = schema.bulletin, schema.revision
     connection = plan.connection
@@ -542,7 +545,7 @@ def _refold(
                 plan.close([existing.id], run.valid_to, bulletin_id)
                 touched.add(run.item_id)
             continue
-        plan.copy(scope_id, run, bulletin_id)
+        plan.copy(scope_id, run, run.stated_by if founded else bulletin_id, bulletin_id)
         touched.add(run.item_id)
     plan.retire((row.id for row in written.values()), bulletin_id)
     touched |= {row.item_id for row in written.values()}
