@@ -111,9 +111,9 @@ longer has your version, take `latest.geojson`.
 Codes are text, times ISO 8601 with offset, what is absent is `null`. A count is an object `{value, state, qualifier,
 text}`: blank, 0, 調査中, 未確認 and suppressed are told apart (suppressed: 1 to 4 people below a municipality, in the
 public tree). In GeoPackage, FlatGeobuf, GeoParquet and CSV objects are JSON text, and a count has its number in a
-column of its own. Fields marked "answers only" change by the minute (ages): they stand in what `bousai layer` says, and
-published files have the times instead. "who sees it" is decided in config/release.yml; a field that is not named there
-leaves to nobody.
+column of its own. Fields marked "answers only" change by the minute (ages): they stand in what `bousai layer` says;
+published files have the times instead. "who sees it" is decided in config/release.yml; a field that is not named
+there leaves to nobody.
 
 Every feature has, before its own fields: """
 
