@@ -866,13 +866,17 @@ def _unmoved(
 
 
 def _sources(house: House, layer: Layer, states: Mapping[str, SourceFreshness]) -> list[SourceFreshness]:
-    """The state of each source of a layer. A consolidated layer draws on many kinds: what is never asked and was
-    never
-    read has no part in it."""
-    found = [states[feed.id] for feed in house.catalogue.feeds_of(layer)]
+    """The state of each source of a layer.
+
+    A consolidated layer draws on many kinds: a feed that is never asked, or a drop folder that nobody uses, has no
+    part in it as long as nothing came of it. One that is asked and never answered has: the picture lacks it.
+    """
+    feeds = house.catalogue.feeds_of(layer)
+    found = [states[feed.id] for feed in feeds]
     if not layer.inputs:
         return found
-    return [state for state in found if state.state != "paused" or state.last_content_at is not None]
+    asked = {feed.id for feed in feeds if feed.disabled is None and feed.source.type != "folder"}
+    return [state for state in found if state.feed in asked or state.last_content_at is not None]
 
 
 _ENDED = "/ended"

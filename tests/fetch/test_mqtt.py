@@ -33,7 +33,7 @@ from bousai.fetch import mqtt as mqtt_module
 from bousai.formats import mqtt_message
 from bousai.formats.mqtt_message import Message
 from bousai.model import Issue
-from bousai.settings import Settings
+from bousai.settings import Settings, load
 from tests.fetch import broker as broker_module
 from tests.fetch.book import Book, a_feed, documents, issues
 from tests.fetch.broker import Broker
@@ -427,16 +427,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def a_house(folder: Path, feed_id: str, feed: dict[str, Any]) -> Settings:
-    """A store and an archive of their own, with one feed and the layer of sensors."""
+    """A store and an archive of their own, with one feed and the project's layers."""
     config, data = folder / "config", folder / "data"
-    for name in ("feeds", "layers"):
-        (config / name).mkdir(parents=True)
+    (config / "feeds").mkdir(parents=True)
     (config / "feeds" / f"{feed_id}.yml").write_text(yaml.safe_dump(feed), encoding="utf-8")
-    shutil.copy(PROJECT / "config" / "layers" / "sensor_reading.yml", config / "layers")
+    shutil.copytree(PROJECT / "config" / "layers", config / "layers")
+    shutil.copy(PROJECT / "config" / "release.yml", config)
     data.mkdir()
-    settings = Settings(
-        data, f"sqlite:///{data / 'bousai.gpkg'}", str(data / "archive"), data / "public", "http://127.0.0.1", config
-    )
+    settings = load({"BOUSAI_DATA": str(data), "BOUSAI_CONFIG": str(config)})
     pipeline.prepare(settings)
     return settings
 

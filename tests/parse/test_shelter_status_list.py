@@ -113,7 +113,8 @@ def test_the_series_in_the_store_is_what_was_open(series: list[Path], tmp_path: 
         rows = rows_of(path.read_bytes())
         [head] = [name for name in rows[0] if name.startswith("人数")]
         at = hour_of(rows[0].get("時点") or head.removeprefix("人数_").removesuffix("時点")) + timedelta(minutes=1)
-        said = json.loads(b"".join(pipeline.layer_geojson("shelter_status", own, valid_at=at)))["features"]
+        chunks = pipeline.layer_geojson("shelter_status", own, valid_at=at, tier="responders")
+        said = json.loads(b"".join(chunks))["features"]
         people = {feature["properties"]["source_id"]: feature["properties"]["evacuees"]["value"] for feature in said}
         assert people == {row["ID"]: int(row[head]) for row in rows}
 
@@ -358,7 +359,8 @@ def test_an_older_edition_changes_nothing_whichever_comes_first(observations: by
         assert all(
             one.outcome != "quarantined" for one in pipeline.ingest_files("kumamoto_evacuee_archive", files, own)
         )
-        said = json.loads(b"".join(pipeline.layer_geojson("shelter_status", own, valid_at=at)))["features"]
+        chunks = pipeline.layer_geojson("shelter_status", own, valid_at=at, tier="responders")
+        said = json.loads(b"".join(chunks))["features"]
         answers.append({one["id"]: one["properties"]["evacuees"]["value"] for one in said})
     assert answers[0] == answers[1]
     assert len(answers[0]) == 41 + 11

@@ -158,7 +158,9 @@ def _row(
         **around,
         "sources": [*_sources(place, claims, rests, listed, before), *behind],
     }
-    stated = [(e.table, e.row) for e in place.members] + [(claim.table, claim.row) for claim in claims]
+    # Of statuses only what held then: the last one that was ever stated may be of a later day.
+    lists = [e for e in place.members if e.kind != "shelter_status" or e is before]
+    stated = [(e.table, e.row) for e in lists] + [(claim.table, claim.row) for claim in claims]
     return rows.Row(
         item_id=place.place_id,
         muni_code=place.muni_code,
@@ -289,5 +291,8 @@ def _sources(
         fields += ["geometry", "position_source"] if entry is place.located_by else []
         fields += ["capacity", "occupancy_rate"] if entry is listed else []
         fields += ["last_stated"] if entry is before else []
-        found.append({**rows.source(entry.table, entry.row), "attributes": sorted([*fields, "unlisted"])})
+        if entry.kind != "shelter_status":
+            fields.append("unlisted")
+        if fields:
+            found.append({**rows.source(entry.table, entry.row), "attributes": sorted(fields)})
     return found

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 import pyproj
 import shapely
 from pyarrow import parquet

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import orjson
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 import shapely
 
 from bousai.model import Field, ReleasedLayer

