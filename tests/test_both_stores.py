@@ -16,17 +16,41 @@ from bousai.settings import Settings
 pytestmark = [pytest.mark.store, pytest.mark.xdist_group("postgis")]
 
 KUNREN = Path(__file__).resolve().parents[1] / "exercises" / "kunren"
-FEEDS = ("ksj_municipality", "gsi_shelter", "gsi_evacuation_site", "jma_quake", "jma_tsunami", "jma_warning")
+FEEDS = (
+    "ksj_municipality",
+    "ksj_tsunami",
+    "ksj_flood",
+    "gsi_shelter",
+    "gsi_evacuation_site",
+    "jma_quake",
+    "jma_tsunami",
+    "jma_warning",
+    "lalert",
+)
+LAYERS = (
+    "earthquake",
+    "tsunami_forecast",
+    "weather_warning",
+    "shelter",
+    "municipality",
+    "seismic_intensity",
+    "shelter_register",
+    "shelter_now",
+    "municipality_situation",
+    "hazard_exposure",
+)
 
 
 def _timeless(members: dict[str, Any]) -> dict[str, Any]:
-    own = ("recorded_at", "timeStamp", "bousai:valid_at", "bousai:known_at", "last_fetch_at")
+    own = {"recorded_at", "timeStamp", "bousai:valid_at", "bousai:known_at", "last_fetch_at", "decided_at"}
+    if members.get("kind") == "shelter_member":
+        own |= {"as_of", "issued_at"}  # when the link was made
     return {name: value for name, value in members.items() if name not in own}
 
 
 def told(own: Settings) -> Iterator[tuple[str, Any]]:
     """Everything that the line answers, without the times at which it did its work."""
-    for name in ("earthquake", "tsunami_forecast", "weather_warning", "shelter", "municipality", "seismic_intensity"):
+    for name in LAYERS:
         for status in ("actual", "exercise"):
             for at in (None, datetime.fromisoformat("2026-11-05T10:20:00+09:00")):
                 text = b"".join(pipeline.layer_geojson(name, own, valid_at=at, status=status))
@@ -54,6 +78,9 @@ def filled(data: Path, store: str | None) -> Settings:
         files = [(path.name, path.read_bytes()) for path in sorted((KUNREN / feed).iterdir())]
         outcomes = {one.outcome for one in pipeline.ingest_files(feed, files, own, dated_at=at, taint="exercise")}
         assert outcomes <= {"stored", "unchanged"}
+    pipeline.update_register(own)
+    for pref in pipeline.prefectures_to_expose(own):
+        pipeline.expose(pref, own)
     return own
 
 
