@@ -17,7 +17,7 @@ from lxml import etree
 
 import corpus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.airflow]
+pytestmark = [pytest.mark.e2e, pytest.mark.airflow, pytest.mark.xdist_group("demo")]
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -31,7 +31,7 @@ from bousai.settings import Settings
 from bousai.vocab.count import reported
 from tests.formats import sip4d_package as made
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.xdist_group("canary")]
 
 PROJECT = Path(__file__).resolve().parents[1]
 KNOWN = catalogue.load(PROJECT / "config")

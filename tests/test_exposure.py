@@ -139,7 +139,7 @@ def test_a_place_that_moves_and_a_map_that_changes(own: Settings) -> None:
     assert {one for one, hazard, state in states(own) if state == "inside"} == set(inside) - {key}
 
     # The next statement of the map has one zone less: what rested on it ends with it, and was true until then.
-    path = KUNREN / "ksj_tsunami" / "A40-23_14.geojson"
+    path = KUNREN / "ksj_tsunami" / "A40-24_14.geojson"
     take(own, "ksj_tsunami", moved(path.read_bytes(), lambda features: features.pop()), AT + timedelta(days=2))
     assert "14" in run(own)
     with pipeline.opened(own) as house:

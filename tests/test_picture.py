@@ -15,7 +15,7 @@ import pytest
 from bousai import pipeline, settings
 from bousai.settings import Settings
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.xdist_group("nanao")]
 
 MUNI = "17202"
 

@@ -18,6 +18,15 @@ from bousai.settings import Settings
 pytestmark = pytest.mark.store
 
 KUNREN = Path(__file__).resolve().parents[1] / "exercises" / "kunren"
+LAYERS = (
+    "earthquake",
+    "evacuation_site",
+    "municipality_situation",
+    "public_notice",
+    "seismic_intensity",
+    "shelter",
+    "shelter_now",
+)
 Made = Callable[[], list[str]]
 
 
@@ -27,7 +36,7 @@ def own(tmp_path: Path) -> Settings:
     made = settings.load({"BOUSAI_DATA": str(tmp_path / "var")})
     pipeline.prepare(made)
     ingest(made, "gsi_shelter", *sorted((KUNREN / "gsi_shelter").iterdir()))
-    pipeline.publish_layers(settings=made)
+    pipeline.publish_layers(LAYERS, made)
     return made
 
 
@@ -49,7 +58,7 @@ def made(own: Settings, monkeypatch: pytest.MonkeyPatch) -> Made:
 
     def again() -> list[str]:
         seen.clear()
-        pipeline.publish_layers(settings=own)
+        pipeline.publish_layers(LAYERS, own)
         return sorted(seen)
 
     return again
@@ -109,7 +118,7 @@ def test_a_layer_that_is_described_anew_is_made(own: Settings, made: Made, tmp_p
     yml = config / "layers" / "shelter.yml"
     yml.write_text(yml.read_text(encoding="utf-8").replace("title_en: Designated", "title_en: All designated"))
     changed = replace(own, config=config)
-    written = {one["layer"]: one for one in pipeline.publish_layers(settings=changed) if one["status"] == "exercise"}
+    written = {one["layer"]: one for one in pipeline.publish_layers(LAYERS, changed) if one["status"] == "exercise"}
     assert written["shelter"]["changed"]
     assert not written["evacuation_site"]["changed"]
     head = json.loads((own.public / "exercise/layers/shelter/latest.geojson").read_bytes())

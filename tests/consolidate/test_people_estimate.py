@@ -556,7 +556,7 @@ def test_an_exercise_through_the_whole_line_and_nothing_of_it_is_actual(drilled:
     for one in json.loads((KUNREN / "ksj_municipality/N03-26_14_kunren.geojson").read_bytes())["features"]:
         parts[one["properties"]["N03_007"]].append(shapely.geometry.shape(one["geometry"]))
     ground = {muni: shapely.union_all(shapes) for muni, shapes in parts.items()}
-    zones = shapely.union_all(shapely.from_geojson((KUNREN / "ksj_tsunami/A40-23_14.geojson").read_bytes()))
+    zones = shapely.union_all(shapely.from_geojson((KUNREN / "ksj_tsunami/A40-24_14.geojson").read_bytes()))
     expected = {"inside": 0, "outside": 0, "not_covered": 0}
     for n, code in enumerate(SQUARES):
         square = shapely.box(*mesh.bounds([code])[0].tolist())
