@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
-import pyogrio.raw
 
 from bousai.publish.described import description
 from bousai.publish.sheet import Column, Sheet, arrow, with_geometry
@@ -21,6 +20,8 @@ _GEOMETRY = "geometry"
 
 def write(path: Path, of: Sheet) -> None:
     """Write the file; it must not be there yet. Raises ValueError for a layer without places."""
+    import pyogrio.raw  # here, not above: with geopandas beside it, it takes a second that no other task must wait
+
     if of.geometry_type is None:
         raise ValueError(f"layer {of.layer.id} has no places")
     pyogrio.raw.write_arrow(

@@ -17,8 +17,6 @@ from threading import Lock
 from typing import Any
 
 import orjson
-import pyogrio
-import pyogrio.raw
 
 from bousai.publish.described import description
 from bousai.publish.sheet import Column, Sheet, arrow, with_geometry
@@ -29,6 +27,8 @@ _GEOMETRY = "geom"
 
 def write(path: Path, of: Sheet) -> None:
     """Write the file; it must not be there yet."""
+    import pyogrio.raw  # here, not above: with geopandas beside it, it takes a second that no other task must wait
+
     labels = [_label(one) for one in of.columns]
     unique = [
         label if labels.index(label) == n else f"{label}（{one.name}）"  # gpkg_data_columns has a label once a table
