@@ -27,8 +27,7 @@ import orjson
 from bousai import archive, catalogue, consolidate, fetch, normalise, publish, store
 from bousai import settings as settings_module
 from bousai.catalogue import Catalogue, Feed
-from bousai.consolidate import hazard_exposure, register_review, register_statements, shelter_match
-from bousai.consolidate.shelter_places import Decision
+from bousai.consolidate import hazard_exposure, register_review, register_statements, shelter_match, shelter_places
 from bousai.errors import CatalogueError, ExpectationError, ParseError, UsageError
 from bousai.model import (
     Bulletin,
@@ -585,7 +584,6 @@ def _expose(house: House, pref: str, status: Status) -> dict[str, int]:
 
 
 _REGISTER = "shelter_register"
-_ENTRIES = ("shelter", "evacuation_site", "municipal_site", "shelter_status")
 _KEPT = ("shelter_member", "shelter_place", "register_decision")
 
 
@@ -603,7 +601,7 @@ def _update_register(house: House) -> dict[str, int]:
     changes = Changes()
     issues = 0
     for status in _STATUSES:
-        newest = store.newest(house.store, (*_ENTRIES, "register_decision"), status)
+        newest = store.newest(house.store, (*shelter_places.KINDS, "register_decision"), status)
         cursor, version, _ = store.published(house.store, _REGISTER).get(status, (0, "", None))
         if newest > cursor or (newest and not version.startswith(f"{register_statements.METHOD}/")):
             done, noticed = _register(house, status, newest, version)
@@ -642,7 +640,10 @@ def _register_tables(
 ) -> tuple[dict[str, RevisionTable], dict[str, Sightings]]:
     """The register as it is kept, and the entries of all lists (of some municipalities)."""
     now = _kept(house, status, at)
-    seen = {kind: store.sightings(house.store, kind, valid_at=at, status=status, muni=muni) for kind in _ENTRIES}
+    seen = {
+        kind: store.sightings(house.store, kind, valid_at=at, status=status, muni=muni)
+        for kind in shelter_places.KINDS
+    }
     return now, seen
 
 
@@ -725,12 +726,14 @@ def _answer(
         _update_register(house)
         at = _after_all(house)
         told = register_statements.moment(at)
-        decisions = [Decision(*one, by, reason, told) for one in answers(_kept(house, status, at))]
+        decisions = [shelter_places.Decision(*one, by, reason, told) for one in answers(_kept(house, status, at))]
         _keep(house, "register_decision", register_statements.decided(decisions, [], status, at), status, at)
         return _answered(house, status, decisions, {key for one in decisions for key in one.pair})
 
 
-def _answered(house: House, status: Status, decisions: Sequence[Decision], keys: Iterable[str]) -> dict[str, Any]:
+def _answered(
+    house: House, status: Status, decisions: Sequence[shelter_places.Decision], keys: Iterable[str]
+) -> dict[str, Any]:
     counted = _update_register(house)
     return {
         "decisions": [dataclasses.asdict(one) for one in decisions],
@@ -802,11 +805,12 @@ def publish_layers(
             cursor, known_at = store.log_position(house.store, tree.tier)
             if tree.tier != "public" and not tree.root.exists():
                 tree.root.mkdir(parents=True, mode=0o750)
+            every = house.catalogue.layers.values()
+            sources = {layer.id: _sources(house, layer, states) for layer in every}
+            released = {layer.id: house.catalogue.released(layer, tree.tier) for layer in every}
             last = store.published(house.store, tree.name)
             for layer in chosen:
-                sources = _sources(house, layer, states)
-                released = house.catalogue.released(layer, tree.tier)
-                stands = publish.standing(tree.root, released, tree.status, sources)
+                stands = publish.standing(tree.root, released[layer.id], tree.status, sources[layer.id])
                 if stands is not None and _unmoved(house, layer, tree.status, last.get(layer.id), at):
                     done = stands
                 else:
@@ -818,7 +822,7 @@ def publish_layers(
                         valid_at=at,
                         known_at=known_at or at,
                         published_at=at,
-                        freshness=sources,
+                        freshness=sources[layer.id],
                         publisher=house.settings.publisher,
                     )
                     store.mark_published(house.store, tree.name, layer.id, cursor, done.version, at)
@@ -841,8 +845,8 @@ def publish_layers(
                 )
             publish.write_index(
                 tree.root,
-                [house.catalogue.released(layer, tree.tier) for layer in house.catalogue.layers.values()],
-                {layer.id: _sources(house, layer, states) for layer in house.catalogue.layers.values()},
+                released.values(),
+                sources,
                 status=tree.status,
                 public_url=tree.url,
                 published_at=at,

@@ -40,6 +40,7 @@ import shapely
 
 from bousai.consolidate import rows
 from bousai.model import ItemTable, RevisionTable, Sightings
+from bousai.vocab.japanese_time import local
 from bousai.vocab.municipality import municipalities, wards
 from bousai.vocab.prefecture_box import Box, boxes, may_touch
 
@@ -371,7 +372,7 @@ def _add(found: Survey, subjects: Places, known: Areas, table: RevisionTable) ->
                 **shown,
                 "source": table.source[n],
                 "issuer": table.issuer[n],
-                "issued_at": rows.local(table.issued_at[n]),
+                "issued_at": local(table.issued_at[n]),
             }
         )
 

@@ -20,11 +20,11 @@ import orjson
 from pyproj import Geod
 
 from bousai.consolidate.register_statements import decisions_of, places_of
-from bousai.consolidate.rows import local
 from bousai.consolidate.shelter_places import Decision
 from bousai.consolidate.shelter_register import Entry, entries
 from bousai.errors import UsageError
 from bousai.model import RevisionTable, Sightings
+from bousai.vocab.japanese_time import local
 
 Answer = tuple[str, str, Literal["same", "different"]]
 """Two member keys and what a person says of them."""

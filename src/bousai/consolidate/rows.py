@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ import orjson
 import shapely
 
 from bousai.model import RevisionTable, Sightings, Status
-from bousai.vocab.japanese_time import JST
+from bousai.vocab.japanese_time import local
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
@@ -26,12 +25,6 @@ _Held = TypeVar("_Held", RevisionTable, Sightings)
 
 ISSUER = "bousai"
 """Who issues a consolidated feature: this program, which only puts side by side what its `sources` say."""
-
-
-@lru_cache(maxsize=4096)  # a list has one time for thousands of items
-def local(at: datetime) -> str:
-    """ISO 8601 in Japan's time, to the second."""
-    return at.astimezone(JST).isoformat(timespec="seconds")
 
 
 def source(table: RevisionTable, row: int, as_of: str | None = None) -> dict[str, Any]:

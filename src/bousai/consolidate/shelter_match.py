@@ -28,15 +28,13 @@ import shapely
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Postfix, Prefix
 
+from bousai.consolidate.shelter_places import KINDS
 from bousai.model import Sightings
 from bousai.vocab import place_address, place_name
 from bousai.vocab.municipality import municipalities
 
 METHOD = "shelter_match 1"
 """Version text of the rules; it changes whenever they do."""
-
-KINDS = ("shelter", "evacuation_site", "municipal_site", "shelter_status")
-"""The kinds whose items are entries of a list of shelters."""
 
 Verdict: TypeAlias = Literal["same", "ask"]
 _Ints: TypeAlias = npt.NDArray[np.int64]

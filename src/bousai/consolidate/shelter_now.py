@@ -30,6 +30,7 @@ from bousai.consolidate.hazard_exposure import HAZARDS, Exposure, exposure_by_su
 from bousai.consolidate.shelter_register import Entry, PlaceView, views
 from bousai.consolidate.situation_warnings import Warned, ordered, warned
 from bousai.model import RevisionTable, Sightings
+from bousai.vocab.japanese_time import local
 
 _TO_STAY = ("shelter", "both", "welfare_shelter")
 """Types of a municipal list's place that people stay in (指定避難所, 福祉避難所)."""
@@ -95,7 +96,7 @@ def _claims(status: RevisionTable) -> dict[str, _Claim]:
     found: dict[str, _Claim] = {}
     for row, (item_id, text) in enumerate(zip(status.item_id, status.props, strict=True)):
         props = orjson.loads(text)
-        as_of = props.get("as_of") or rows.local(status.issued_at[row])
+        as_of = props.get("as_of") or local(status.issued_at[row])
         claim = _Claim(props, status, row, as_of)
         key = f"shelter_status/{item_id}"
         if key not in found or claim.order > found[key].order:
@@ -232,7 +233,7 @@ def _last(entry: Entry) -> dict[str, Any]:
     return {
         "state": entry.props.get("state"),
         "evacuees": entry.props.get("evacuees"),
-        "until": rows.local(entry.until),
+        "until": local(entry.until),
         "source": entry.table.source[entry.row],
         "issuer": entry.table.issuer[entry.row],
         "revision": entry.table.revision[entry.row],

@@ -28,9 +28,10 @@ import orjson
 import shapely
 from pyproj import Geod
 
-from bousai.consolidate.rows import Row, local, source, table_of
+from bousai.consolidate.rows import Row, source, table_of
 from bousai.consolidate.shelter_places import KINDS, mint, rank
 from bousai.model import RevisionTable, Sightings
+from bousai.vocab.japanese_time import local
 
 CONFLICT_M = 200.0
 """Positions of one place farther apart are shown as a conflict; those of a school and its ground are not."""

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bousai.consolidate import rows
 from bousai.model import RevisionTable
+from bousai.vocab.japanese_time import local
 from bousai.vocab.municipality import municipalities, wards
 
 
@@ -39,7 +39,7 @@ class Said(NamedTuple):
     def as_of(self) -> str:
         """ISO 8601 with offset: as of when it holds; when it was issued where the source gives no such time."""
         said = self.props.get("as_of")
-        return said if isinstance(said, str) and moment(said) else rows.local(self.table.issued_at[self.row])
+        return said if isinstance(said, str) and moment(said) else local(self.table.issued_at[self.row])
 
     @property
     def at(self) -> datetime:
@@ -62,7 +62,7 @@ class Said(NamedTuple):
         return {
             "stated_for": self.code,
             "issuer": self.issuer,
-            "issued_at": rows.local(self.table.issued_at[self.row]),
+            "issued_at": local(self.table.issued_at[self.row]),
             "as_of": self.as_of,
             "source": self.feed,
             "revision": self.table.revision[self.row],

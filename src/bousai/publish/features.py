@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +14,8 @@ import shapely
 
 from bousai.model import ReleasedLayer, RevisionTable, SmallRule, Status
 from bousai.publish.disclosure import suppressed
+from bousai.vocab.japanese_time import local
 from bousai.vocab.municipality import wards
-
-JST = ZoneInfo("Asia/Tokyo")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +39,6 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-@lru_cache(maxsize=4096)  # a list has one time for thousands of features
-def local(at: datetime) -> str:
-    """ISO 8601 in Japan's time, to the second: ``2024-01-01T16:10:00+09:00``."""
-    return at.astimezone(JST).isoformat(timespec="seconds")
 
 
 def features(

@@ -13,7 +13,8 @@ import orjson
 import shapely
 
 from bousai.model import Layer, ReleasedLayer, SourceFreshness, Status
-from bousai.publish.features import FeatureTable, local
+from bousai.publish.features import FeatureTable
+from bousai.vocab.japanese_time import local
 
 _CHUNK = 1000
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6

@@ -34,7 +34,8 @@ from isal import igzip
 from bousai import __version__
 from bousai.model import ReleasedLayer, SourceFreshness, Status
 from bousai.publish import geojson, schema, writers
-from bousai.publish.features import FeatureTable, local
+from bousai.publish.features import FeatureTable
+from bousai.vocab.japanese_time import local
 
 _KEPT_CHANGES = 500
 _KEPT_WHOLE, _KEPT_BYTES = 100, 1024**3

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 JST = ZoneInfo("Asia/Tokyo")
+
+
+@lru_cache(maxsize=4096)  # a list has one time for thousands of features
+def local(at: datetime) -> str:
+    """ISO 8601 in Japan's time, to the second: ``2024-01-01T16:10:00+09:00``. `at` is aware."""
+    return at.astimezone(JST).isoformat(timespec="seconds")
+
+
 _ERAS = {
     "明治": (1868, date(1868, 1, 25), date(1912, 7, 29)),
     "大正": (1912, date(1912, 7, 30), date(1926, 12, 24)),
