@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv exactly as requirements.lock says, every file checked by hash. A second call does nothing.
+# Make .venv exactly as requirements.lock says, and the map page's browser libraries as web/package-lock.json says,
+# every file checked by hash. A second call does nothing.
 #
 #   PYTHON=python3.12 scripts/setup.sh    use this interpreter instead of the newest of 3.13, 3.12, 3.11
 #
@@ -8,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv
+vendor=src/bousai/serve/page/vendor
 started=$SECONDS
 
 die() {
@@ -42,7 +44,7 @@ home_of() {
 }
 
 contents() {
-    cksum requirements.lock pyproject.toml scripts/setup.sh
+    cksum requirements.lock pyproject.toml scripts/setup.sh web/package-lock.json
 }
 
 if [ -x $venv/bin/python ] && [ -z "${PYTHON:-}" ]; then
@@ -60,7 +62,7 @@ if [ "$(cat $venv/.home 2>/dev/null)" != "$wanted_home" ]; then
     printf 'set-up: new virtual environment %s with %s\n' "$venv" "$wanted_home"
     "$python" -m venv --clear $venv
     printf '%s\n' "$wanted_home" >$venv/.home
-elif [ "$(cat $venv/.contents 2>/dev/null)" = "$(contents)" ]; then
+elif [ "$(cat $venv/.contents 2>/dev/null)" = "$(contents)" ] && [ -d $vendor ]; then
     exit 0
 fi
 rm -f $venv/.contents
@@ -89,5 +91,20 @@ fi
 # The project itself, editable. Its build tools are in the lock, so nothing is fetched here.
 pip install --quiet --no-deps --no-index --no-build-isolation --editable . ||
     die "the project itself could not be installed" "see the lines above"
+
+# The map page's libraries, exactly as web/package-lock.json says. Where there is no npm, a wheel brings one.
+npm=$(command -v npm || true)
+if [ -z "$npm" ]; then
+    pip install --quiet --require-hashes -r scripts/node.lock || die "Node.js could not be installed" "see the lines above"
+    npm=$PWD/$venv/bin/npm
+fi
+printf 'set-up: installing the browser libraries of web/package-lock.json\n'
+(cd web && "$npm" ci --loglevel=error) ||
+    die "the browser libraries of web/package-lock.json could not be installed" \
+        "see the lines above; usual causes: no network, a registry that is not configured for npm, a full disk"
+rm -rf $vendor
+mkdir -p $vendor
+cp web/node_modules/maplibre-gl/dist/maplibre-gl.{js,css} web/node_modules/pmtiles/dist/pmtiles.js $vendor/
+cp web/node_modules/maplibre-gl/LICENSE.txt $vendor/maplibre-gl.LICENSE.txt
 contents >$venv/.contents
 printf 'set-up: done in %s s\n' $((SECONDS - started))

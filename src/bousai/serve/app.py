@@ -1,0 +1,43 @@
+"""The application: every group of addresses, and what is done when one of them says no."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from bousai import catalogue
+from bousai import settings as settings_module
+from bousai.errors import BousaiError
+from bousai.serve import problem
+from bousai.serve.service import Service
+from bousai.settings import Settings
+
+_SLOW_AT_ONCE = 4
+
+
+def create(settings: Settings | None = None) -> Starlette:
+    """The ASGI application over one installation (default: that of the environment). Opens nothing until asked."""
+    own = settings_module.load() if settings is None else settings
+    service = Service(own, catalogue.load(own.config), ThreadPoolExecutor(_SLOW_AT_ONCE, "slow"))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        service.pool.shutdown(wait=False, cancel_futures=True)
+
+    app = Starlette(
+        routes=[],
+        lifespan=lifespan,
+        exception_handlers={
+            problem.Problem: problem.on_problem,
+            HTTPException: problem.on_http_exception,
+            BousaiError: problem.on_refusal,
+            Exception: problem.on_bug,
+        },
+    )
+    app.state.service = service
+    return app
