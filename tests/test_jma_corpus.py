@@ -214,7 +214,7 @@ def desks(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(catalogue, "load", lambda _: KNOWN)
     really_opened = pipeline.opened
     houses: dict[str, House] = {}
-    monkeypatch.setattr(pipeline, "opened", lambda own: nullcontext(houses[own.store]))
+    monkeypatch.setattr(pipeline.ingesting, "opened", lambda own: nullcontext(houses[own.store]))
     with ExitStack() as stack:
 
         def desk(case: Case) -> Desk:

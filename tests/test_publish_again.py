@@ -54,7 +54,7 @@ def made(own: Settings, monkeypatch: pytest.MonkeyPatch) -> Made:
         seen.append(f"{options['status']}/{features.layer.id}")
         return original(root, features, **options)
 
-    monkeypatch.setattr(pipeline.publish, "write_layer", spy)
+    monkeypatch.setattr(publish, "write_layer", spy)
 
     def again() -> list[str]:
         seen.clear()
@@ -65,7 +65,7 @@ def made(own: Settings, monkeypatch: pytest.MonkeyPatch) -> Made:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    monkeypatch.setattr(pipeline, "_now", lambda: datetime.now(UTC) + by)
+    monkeypatch.setattr(pipeline.house, "now", lambda: datetime.now(UTC) + by)
 
 
 def test_nothing_is_made_where_nothing_moved(made: Made) -> None:
@@ -97,10 +97,10 @@ def test_what_ends_by_itself_is_made(own: Settings, made: Made, monkeypatch: pyt
     raw = RawDocument("0" * 64, "lalert", "file:kunren.xml", "kunren.xml", now, 1, "exercise")
     with pipeline.opened(own) as house:
         store.apply(house.store, [said], Provenance(raw, "lalert", "1"), now)
-    monkeypatch.setattr(pipeline, "_now", lambda: end - timedelta(minutes=1))
+    monkeypatch.setattr(pipeline.house, "now", lambda: end - timedelta(minutes=1))
     made()
     assert features(own, "public_notice") == {"kunren/notice"}
-    monkeypatch.setattr(pipeline, "_now", lambda: end + timedelta(minutes=1))
+    monkeypatch.setattr(pipeline.house, "now", lambda: end + timedelta(minutes=1))
     assert "exercise/public_notice" in made()
     assert features(own, "public_notice") == set()
 

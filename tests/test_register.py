@@ -143,12 +143,12 @@ def test_the_newest_reading_stands_whichever_is_written_first(own: Settings) -> 
     with pipeline.opened(own) as house:
         for when, word in words:
             spoken = register_statements.decided([word], [], "actual", when)
-            pipeline._keep(house, "register_decision", spoken, "actual", when)
+            pipeline.register._keep(house, "register_decision", spoken, "actual", when)
         table = store.items(house.store, "register_decision", valid_at=at)
         assert [json.loads(text)["by"] for text in table.props] == ["一課"]
         later = at + timedelta(seconds=5)
         spoken = register_statements.decided([], [pair], "actual", later)
-        pipeline._keep(house, "register_decision", spoken, "actual", later)
+        pipeline.register._keep(house, "register_decision", spoken, "actual", later)
         assert len(store.items(house.store, "register_decision", valid_at=at)) == 0
         early = store.items(house.store, "register_decision", valid_at=at - timedelta(days=9000), known_at=at)
         assert len(early) == 1
@@ -259,7 +259,7 @@ def test_decisions_that_contradict_each_other_are_an_issue_and_no_crash(own: Set
     ]
     with pipeline.opened(own) as house:
         spoken = register_statements.decided(words, [], "exercise", datetime.now(UTC))
-        pipeline._keep(house, "register_decision", spoken, "exercise", datetime.now(UTC))
+        pipeline.register._keep(house, "register_decision", spoken, "exercise", datetime.now(UTC))
     assert pipeline.update_register(own)["issues"] == 1
     (issue,) = pipeline.open_issues(settings=own)
     assert (issue["feed"], issue["code"]) == ("shelter_register/exercise", "register_contradiction")

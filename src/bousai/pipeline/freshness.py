@@ -1,0 +1,84 @@
+"""How old what we know is, feed by feed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bousai import store
+from bousai.model import (
+    Layer,
+    SourceFreshness,
+    Visibility,
+    freshness,
+)
+from bousai.pipeline.house import House, opened
+from bousai.pipeline.ingesting import stale_layers
+from bousai.settings import Settings
+
+
+def sources_of(house: House, layer: Layer, states: Mapping[str, SourceFreshness]) -> list[SourceFreshness]:
+    """The state of each source of a layer.
+
+    A consolidated layer draws on many kinds: a feed that is never asked, or a drop folder that nobody uses, has no
+    part in it as long as nothing came of it. One that is asked and never answered has: the picture lacks it.
+    """
+    feeds = house.catalogue.feeds_of(layer)
+    found = [states[feed.id] for feed in feeds]
+    if not layer.inputs:
+        return found
+    asked = {feed.id for feed in feeds if feed.disabled is None and feed.source.type != "folder"}
+    return [state for state in found if state.feed in asked or state.last_content_at is not None]
+
+
+def _waiting(refused: Sequence[store.Document]) -> str | None:
+    """Why a feed is held, in one line: the newest of the documents that wait for a person."""
+    return several([f"{one.raw.name}: {one.cause}" for one in reversed(refused)])
+
+
+def feed_states_for(house: House, tier: Visibility = "public") -> list[SourceFreshness]:
+    now = house.now()
+    states = []
+    for feed in house.catalogue.feeds.values():
+        contact = store.last_receipt(house.store, feed=feed.id, spared=True)
+        attempt = store.last_receipt(house.store, feed=feed.id, good=False)
+        refused = store.refused_documents(house.store, feed.id)
+        states.append(
+            freshness(
+                feed.id,
+                now=now,
+                every=feed.every,
+                late_after=feed.late_after,
+                dead_after=feed.dead_after,
+                last_contact_at=None if contact is None else contact.requested_at,
+                last_content_at=store.last_bulletin_at(house.store, feed.id, visibility=tier),
+                last_error=None if attempt is None or attempt.error is None else attempt.error,
+                # why a document was refused may have words of it: that is for those who run this installation
+                held=_waiting(refused) if tier == "isut" or not refused else "its newest document was refused",
+                credit=feed.credit,
+                licence=feed.licence,
+                licence_url=feed.licence_url,
+                disabled=feed.disabled,
+            )
+        )
+    return states
+
+
+def feed_states(settings: Settings | None = None) -> list[tuple[SourceFreshness, list[str]]]:
+    """Every feed's state, and the layers that are not fresh because of it."""
+    with opened(settings) as house:
+        return [
+            (
+                state,
+                stale_layers(house, house.catalogue.feeds[state.feed])
+                if state.state in ("late", "dead", "held")
+                else [],
+            )
+            for state in feed_states_for(house, "isut")  # for whoever runs this installation
+        ]
+
+
+def several(causes: Sequence[str]) -> str | None:
+    """The first of several causes, and how many more there are."""
+    if not causes:
+        return None
+    return causes[0] if len(causes) == 1 else f"{causes[0]} (and {len(causes) - 1} more)"

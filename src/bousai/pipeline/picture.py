@@ -1,0 +1,178 @@
+"""Store → the features of a layer as of two times, as one circle of readers may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from bousai import consolidate, publish, store
+from bousai.errors import UsageError
+from bousai.model import (
+    Layer,
+    RevisionTable,
+    Sightings,
+    Status,
+    Visibility,
+)
+from bousai.pipeline.freshness import feed_states_for, sources_of
+from bousai.pipeline.house import House, opened
+from bousai.pipeline.register import bring_up_to_date
+from bousai.settings import Settings
+
+FORMATS = publish.FORMATS
+"""The formats of a layer beside GeoJSON."""
+
+
+_ENDED = "/ended"
+
+
+def items_of(
+    house: House,
+    layer: Layer,
+    status: Status,
+    valid_at: datetime,
+    known_at: datetime | None,
+    muni: str | None,
+    bbox: tuple[float, float, float, float] | None,
+    tier: Visibility = "public",
+) -> RevisionTable:
+    """The items of a layer as a tier may see them: what the sources stated, or what follows from several kinds
+    together. The latter is made of statements and of columns that the tier may see, and so tells of no others."""
+    known = partial(store.items, house.store, valid_at=valid_at, known_at=known_at, status=status, visibility=tier)
+    if not layer.inputs:
+        return known(layer.kind, muni=muni, bbox=bbox)
+
+    def shown(table: RevisionTable) -> RevisionTable:
+        names = house.catalogue.columns_of(table.kind, tier)
+        return table if names is None else consolidate.shown_only(table, names)
+
+    made = {
+        # of a kind that is among its own inputs the store has what was found, and its layer is a view of it
+        kind: one
+        for kind in layer.inputs
+        if (one := house.catalogue.layers.get(kind)) is not None and one.inputs and kind not in one.inputs
+    }
+
+    def held(kind: str) -> RevisionTable:
+        if kind in made:
+            return items_of(house, made[kind], status, valid_at, known_at, None, None, tier)
+        if kind.endswith(_ENDED):
+            kind = kind.removesuffix(_ENDED)
+            return shown(
+                store.endings(house.store, kind, valid_at=valid_at, known_at=known_at, status=status, visibility=tier)
+            )
+        return shown(known(kind))
+
+    now = consolidate.AsAsked((*layer.inputs, *(kind + _ENDED for kind in layer.endings)), held)
+
+    def sighted(kind: str, box: consolidate.Box | None = None) -> Sightings:
+        every = store.sightings(
+            house.store,
+            kind,
+            valid_at=valid_at,
+            known_at=known_at,
+            muni=None if box is None else (),
+            uncoded_in=box,
+            status=status,
+            visibility=tier,
+        )
+        return replace(every, table=shown(every.table))
+
+    seen = consolidate.AsAsked(layer.sightings, sighted, sighted)
+    return consolidate.within(consolidate.table(layer.kind, now, seen, valid_at), muni, bbox)
+
+
+def features_of(
+    house: House,
+    layer: Layer,
+    status: Status,
+    valid_at: datetime,
+    known_at: datetime | None,
+    *,
+    tier: Visibility = "public",
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+    lasting: bool = False,
+) -> publish.FeatureTable:
+    table = items_of(house, layer, status, valid_at, known_at, muni, bbox, tier)
+    borrowed: dict[str, bytes] = {}
+    if layer.geometry_from is not None:
+        codes = publish.areas_wanted(table)
+        borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes, tier)
+    return publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
+
+
+def layer_geojson(
+    layer_id: str,
+    settings: Settings | None = None,
+    *,
+    valid_at: datetime | None = None,
+    known_at: datetime | None = None,
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+    status: Status = "actual",
+    tier: Visibility = "public",
+) -> Iterator[bytes]:
+    """One layer as GeoJSON in pieces, as it was true at `valid_at` and known at `known_at` (both default now), as
+    far as a reader of `tier` may see it."""
+    with opened(settings) as house:
+        layer = house.catalogue.layer(layer_id)
+        bring_up_to_date(house, [layer], known_at)
+        now = house.now()
+        features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
+        states = {state.feed: state for state in feed_states_for(house, tier)}
+        return publish.layer_chunks(
+            features,
+            valid_at=valid_at or now,
+            known_at=known_at or now,
+            published_at=now,
+            freshness=sources_of(house, layer, states),
+        )
+
+
+def layer_files(
+    layer_id: str,
+    folder: Path,
+    formats: Sequence[str],
+    settings: Settings | None = None,
+    *,
+    valid_at: datetime | None = None,
+    known_at: datetime | None = None,
+    muni: str | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+    status: Status = "actual",
+    tier: Visibility = "public",
+) -> list[Path]:
+    """The same in other formats (csv, gpkg, fgb, parquet, sip4d, evacuation_space.csv), as files in `folder`. Raises
+    `UsageError` where the layer has no such format, or nothing to put into it."""
+    with opened(settings) as house:
+        layer = house.catalogue.layer(layer_id)
+        for one in formats:
+            if one not in publish.formats_of(layer):
+                raise UsageError(
+                    f"layer {layer_id} has no {one}",
+                    remedy=f"one of: geojson {' '.join(publish.formats_of(layer))}",
+                )
+        bring_up_to_date(house, [layer], known_at)
+        now = house.now()
+        features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
+        states = {state.feed: state for state in feed_states_for(house)}
+        found = publish.write_files(
+            folder,
+            features,
+            formats,
+            valid_at=valid_at or now,
+            known_at=known_at or now,
+            published_at=now,
+            freshness=sources_of(house, layer, states),
+            publisher=house.settings.publisher,
+        )
+        if not found:
+            raise UsageError(
+                f"layer {layer_id} has nothing that {' or '.join(formats)} can hold: {len(features)} features",
+                remedy="see the layer as geojson",
+            )
+        return found
