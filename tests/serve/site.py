@@ -1,0 +1,71 @@
+"""Installations to be served: the shipped exercise played into a store twice, as it is and as if it were in earnest.
+
+The second copy is made in memory of the same documents: their status is 通常 (Actual) and the word 訓練 is nowhere in
+them. So the actual and the exercise tree tell of the same places, and what tells them apart can be looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bousai import pipeline
+from bousai import settings as settings_module
+from bousai.settings import Settings
+
+KUNREN = Path(__file__).resolve().parents[2] / "exercises" / "kunren"
+_DATED = datetime.fromisoformat("2026-10-01T00:00:00+09:00")  # of files that have no time of their own
+_IN_EARNEST = (
+    ("<Status>訓練</Status>", "<Status>通常</Status>"),
+    (">Exercise<", ">Actual<"),
+    ("【訓練】", ""),
+    ("これは訓練です。", ""),
+    ("訓練用データ", ""),
+    ("訓練", "架空"),
+)
+
+
+def in_earnest(text: str) -> str:
+    """A document of the exercise as if it were none."""
+    for drill, earnest in _IN_EARNEST:
+        text = text.replace(drill, earnest)
+    return text
+
+
+def _read(own: Settings, feed: str, change: Callable[[str], str], *, exercise: bool) -> None:
+    files = [
+        (path.name if exercise else path.name.replace("kunren", "made_up"), change(path.read_text("utf-8")).encode())
+        for path in sorted((KUNREN / feed).iterdir())
+    ]
+    taint = "exercise" if exercise else None
+    outcomes = [one.outcome for one in pipeline.ingest_files(feed, files, own, dated_at=_DATED, taint=taint)]
+    assert outcomes == ["stored"] * len(files), f"{feed}: {outcomes}"
+
+
+def empty(data: Path) -> Settings:
+    """An installation that was prepared and has read nothing."""
+    own = settings_module.load({"BOUSAI_DATA": str(data)})
+    pipeline.prepare(own)
+    return own
+
+
+def installation(
+    data: Path,
+    *,
+    change: Callable[[str], str] = lambda text: text,
+    exercise: bool = True,
+    layers: Sequence[str] | None = None,
+) -> Settings:
+    """An installation below `data` that has read and published the exercise in earnest, each document gone through
+    `change`; with `exercise` also as the exercise that it is. `layers`: only these are published."""
+    own = empty(data)
+    for feed in sorted(path.name for path in KUNREN.iterdir()):
+        if exercise:
+            _read(own, feed, lambda text: text, exercise=True)
+        _read(own, feed, lambda text: change(in_earnest(text)), exercise=False)
+    pipeline.update_register(own)
+    for pref in pipeline.prefectures_to_expose(own):
+        pipeline.expose(pref, own)
+    pipeline.publish_layers(layers, own)
+    return own
