@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bousai import pipeline
 from bousai import settings as settings_module
+from bousai.model import Status
 from bousai.settings import Settings
 
 KUNREN = Path(__file__).resolve().parents[2] / "exercises" / "kunren"
@@ -38,7 +39,7 @@ def _read(own: Settings, feed: str, change: Callable[[str], str], *, exercise: b
         (path.name if exercise else path.name.replace("kunren", "made_up"), change(path.read_text("utf-8")).encode())
         for path in sorted((KUNREN / feed).iterdir())
     ]
-    taint = "exercise" if exercise else None
+    taint: Status = "exercise" if exercise else "actual"
     outcomes = [one.outcome for one in pipeline.ingest_files(feed, files, own, dated_at=_DATED, taint=taint)]
     assert outcomes == ["stored"] * len(files), f"{feed}: {outcomes}"
 
