@@ -23,7 +23,7 @@ from bousai.pipeline.ingesting import (
     parser_of,
     retry,
 )
-from bousai.pipeline.picture import FORMATS, layer_files, layer_geojson
+from bousai.pipeline.picture import FORMATS, layer_as_known, layer_files, layer_geojson, recorded
 from bousai.pipeline.publishing import publish_layers, tile_layers
 from bousai.pipeline.questions import history, open_issues, outcomes, trace
 from bousai.pipeline.register import (
@@ -49,6 +49,7 @@ __all__ = [
     "history",
     "ingest_documents",
     "ingest_files",
+    "layer_as_known",
     "layer_files",
     "layer_geojson",
     "open_issues",
@@ -60,6 +61,7 @@ __all__ = [
     "prefectures_to_expose",
     "prepare",
     "publish_layers",
+    "recorded",
     "register_candidates",
     "register_decide",
     "register_merge",

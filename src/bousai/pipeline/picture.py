@@ -38,12 +38,13 @@ def items_of(
     muni: str | None,
     bbox: tuple[float, float, float, float] | None,
     tier: Visibility = "public",
+    since: datetime | None = None,
 ) -> RevisionTable:
     """The items of a layer as a tier may see them: what the sources stated, or what follows from several kinds
     together. The latter is made of statements and of columns that the tier may see, and so tells of no others."""
     known = partial(store.items, house.store, valid_at=valid_at, known_at=known_at, status=status, visibility=tier)
     if not layer.inputs:
-        return known(layer.kind, muni=muni, bbox=bbox)
+        return known(layer.kind, muni=muni, bbox=bbox, since=since)
 
     def shown(table: RevisionTable) -> RevisionTable:
         names = house.catalogue.columns_of(table.kind, tier)
@@ -96,8 +97,9 @@ def features_of(
     muni: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     lasting: bool = False,
+    since: datetime | None = None,
 ) -> publish.FeatureTable:
-    table = items_of(house, layer, status, valid_at, known_at, muni, bbox, tier)
+    table = items_of(house, layer, status, valid_at, known_at, muni, bbox, tier, since)
     borrowed: dict[str, bytes] = {}
     if layer.geometry_from is not None:
         codes = publish.areas_wanted(table)
@@ -131,6 +133,38 @@ def layer_geojson(
             published_at=now,
             freshness=sources_of(house, layer, states),
         )
+
+
+def recorded(house: House, known_at: datetime) -> datetime | None:
+    """When the last of what was known at a time was recorded: pictures of which this is the same are the same. None
+    where nothing was known."""
+    return store.log_position(house.store, "public", known_at=known_at)[1]
+
+
+def layer_as_known(
+    house: House,
+    layer_id: str,
+    *,
+    valid_at: datetime,
+    known_at: datetime,
+    since: datetime | None = None,
+    status: Status = "actual",
+) -> Iterator[bytes]:
+    """One layer as GeoJSON in pieces, as the public may see it and as `layer_geojson` says; nothing is written.
+
+    With `since`: what held at some time from `since` to `valid_at`, each with the last it was. A consolidated layer
+    is a picture of one time and has no such question: it is that of `valid_at`.
+    """
+    layer = house.catalogue.layer(layer_id)
+    features = features_of(house, layer, status, valid_at, known_at, since=since)
+    states = {state.feed: state for state in feed_states_for(house)}
+    return publish.layer_chunks(
+        features,
+        valid_at=valid_at,
+        known_at=known_at,
+        published_at=house.now(),
+        freshness=sources_of(house, layer, states),
+    )
 
 
 def layer_files(

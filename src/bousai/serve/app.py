@@ -14,6 +14,7 @@ from bousai import settings as settings_module
 from bousai.errors import BousaiError
 from bousai.serve import problem
 from bousai.serve.service import Service
+from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _SLOW_AT_ONCE = 4
@@ -22,12 +23,14 @@ _SLOW_AT_ONCE = 4
 def create(settings: Settings | None = None) -> Starlette:
     """The ASGI application over one installation (default: that of the environment). Opens nothing until asked."""
     own = settings_module.load() if settings is None else settings
-    service = Service(own, catalogue.load(own.config), ThreadPoolExecutor(_SLOW_AT_ONCE, "slow"))
+    known = catalogue.load(own.config)
+    service = Service(own, known, Snapshots(own, known), ThreadPoolExecutor(_SLOW_AT_ONCE, "slow"))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         service.pool.shutdown(wait=False, cancel_futures=True)
+        service.snapshots.close()
 
     app = Starlette(
         routes=[],

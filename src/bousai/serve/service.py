@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from bousai.catalogue import Catalogue
 from bousai.serve.problem import Problem
+from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _P = ParamSpec("_P")
@@ -27,6 +28,7 @@ class Service:
 
     settings: Settings
     catalogue: Catalogue
+    snapshots: Snapshots
     pool: ThreadPoolExecutor
 
     def base(self, request: Request) -> str:

@@ -21,6 +21,11 @@ _SEEN = (
     " AND r.valid_from <= :valid AND (r.valid_to IS NULL OR r.valid_to > :valid OR r.closed_by > :known)"
     " AND (r.expires_at IS NULL OR r.expires_at > :valid)"
 )
+_HELD_SINCE = (
+    f"r.opened_by <= :known AND {_NOT_RETIRED}"
+    " AND r.valid_from <= :valid AND (r.valid_to IS NULL OR r.valid_to > :since OR r.closed_by > :known)"
+    " AND (r.expires_at IS NULL OR r.expires_at > :since)"
+)
 
 
 def _circle(visibility: Visibility) -> str:
@@ -70,7 +75,7 @@ def _box(bbox: tuple[float, float, float, float]) -> dict[str, float]:
 def _columns(connection: Connection) -> str:
     return (
         "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
-        f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position"
+        f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position, r.valid_from"
         " FROM scope s JOIN revision r ON r.scope_id = s.id"
     )
 
@@ -85,15 +90,19 @@ def items(
     bbox: tuple[float, float, float, float] | None = None,
     status: Status = "actual",
     visibility: Visibility = "public",
+    since: datetime | None = None,
 ) -> RevisionTable:
     """Items of a kind as they were true at `valid_at` and known at `known_at` (None: all that is recorded), as a
     circle of readers may see them.
 
     `muni` is a 5-digit code or several, `bbox` is west, south, east, north in degrees. Ordered by item id.
+    With `since`, those that were true at some time from then to `valid_at`, both included, as they were last in it.
     The result's `known_at` is the recording time of the last bulletin that it takes into account.
     """
-    where = [_SEEN, "s.kind = :kind", "s.status = :status", _circle(visibility)]
+    where = [_SEEN if since is None else _HELD_SINCE, "s.kind = :kind", "s.status = :status", _circle(visibility)]
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
+    if since is not None:
+        bound["since"] = instant(since)
     if muni is not None:
         where.append("r.muni_code IN :muni")
         bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
@@ -109,7 +118,11 @@ def items(
         statement = sa.text(query)
         if muni is not None:
             statement = statement.bindparams(sa.bindparam("muni", expanding=True, type_=sa.Text()))
-        return _table(connection, connection.execute(statement, bound).fetchall(), kind, status, valid_at, recorded)
+        rows = connection.execute(statement, bound).fetchall()
+        if since is not None:  # one item may have had several contents in the time
+            last = {(row.scope, row.item_id): row for row in sorted(rows, key=lambda row: (row.valid_from, row.id))}
+            rows = [row for row in rows if last[row.scope, row.item_id] is row]
+        return _table(connection, rows, kind, status, valid_at, recorded)
 
 
 _PORTION = 32 * 1024**2
@@ -494,11 +507,14 @@ def borrowed_geometry(
     }
 
 
-def log_position(store: Store, visibility: Visibility = "public") -> tuple[int, datetime | None]:
-    """(cursor, recording time) of the newest bulletin; (0, None) in an empty store. The cursor counts all bulletins,
-    the time is that of the newest that a circle of readers may see."""
+def log_position(
+    store: Store, visibility: Visibility = "public", *, known_at: datetime | None = None
+) -> tuple[int, datetime | None]:
+    """(cursor, recording time) of the newest bulletin known at a time (None: now); (0, None) where there was none.
+    The
+    cursor counts all bulletins, the time is that of the newest that a circle of readers may see."""
     with store.engine.connect() as connection:
-        cursor, recorded = _log_position(connection, None, visibility)
+        cursor, recorded = _log_position(connection, known_at, visibility)
     return cursor, None if recorded == 0 else moment(recorded)
 
 
