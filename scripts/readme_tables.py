@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bousai import catalogue
-from bousai.catalogue import Feed
+from bousai.catalogue import Catalogue, Feed
 from bousai.model import COMMON, Layer
 from bousai.publish import formats_of
 
@@ -75,6 +75,15 @@ def layer_table(layers: Iterable[Layer], japanese: bool) -> str:
     )
 
 
+def between(marker: str, made: str, text: str, name: str) -> str:
+    """`text` of the file `name` with what was `made` between the two lines of a marker."""
+    place = re.compile(rf"(?<=<!-- {marker} -->\n).*?(?=<!-- /{marker} -->)", flags=re.S)
+    text, found = place.subn(lambda _: made, text)
+    if found != 1:
+        raise SystemExit(f"{name}: expected one pair of <!-- {marker} --> and <!-- /{marker} -->")
+    return text
+
+
 def with_tables(name: str, text: str) -> str:
     """The README `name` with its tables as the catalogue has them."""
     known = catalogue.load(PROJECT / "config")
@@ -84,44 +93,31 @@ def with_tables(name: str, text: str) -> str:
         "layers": layer_table(known.layers.values(), japanese),
     }
     for marker, table in tables.items():
-        between = re.compile(rf"(?<=<!-- {marker} -->\n).*?(?=<!-- /{marker} -->)", flags=re.S)
-        text, found = between.subn(lambda _, table=table: table, text)
-        if found != 1:
-            raise SystemExit(f"{name}: expected one pair of <!-- {marker} --> and <!-- /{marker} -->")
+        text = between(marker, table, text, name)
     return text
 
 
-_LAYERS_HEAD = """# Layers: the public contract
-
-Written from config/layers/ and config/release.yml by `make goldens`. Below the public tree each layer has:
-
-```
-layers/<layer>/latest.<format>            a stable address for each of its formats (geojson also as .gz and .zst)
-layers/<layer>/by-muni/<code5>.geojson    the same, cut by municipality (+ .gz)
-layers/<layer>/schema.json                JSON Schema (2020-12) of its GeoJSON
-layers/<layer>/manifest.json              version, SHA-256 and size of each file, counts, times, sources, withheld
-layers/<layer>/changes.json               the versions, newest last, with the ids that each added, modified, removed
-layers/<layer>/v/<version>/delta.json     the features that the version added or modified, and the ids it removed
-```
-
-To pull only what changed: keep the version you have, find it in `changes.json`, and apply the `delta.json` of every
-version after it in order; the result is `latest.geojson`, feature by feature, to the byte. Where `changes.json` no
-longer has your version, take `latest.geojson`.
-
-Codes are text, times ISO 8601 with offset, what is absent is `null`. A count is an object `{value, state, qualifier,
-text}`: blank, 0, 調査中, 未確認 and suppressed are told apart (suppressed: 1 to 4 people below a municipality, in the
-public tree). In GeoPackage, FlatGeobuf, GeoParquet and CSV objects are JSON text, and a count has its number in a
-column of its own. Fields marked "answers only" change by the minute (ages): they stand in what `bousai layer` says;
-published files have the times instead. "who sees it" is decided in config/release.yml; a field that is not named
-there leaves to nobody.
-
-Every feature has, before its own fields: """
+_LAYERS_PAGE = PROJECT / "docs" / "layers.md"
 
 
-def layers_page() -> str:
-    """docs/layers.md: every layer with its fields."""
-    known = catalogue.load(PROJECT / "config")
-    parts = [_LAYERS_HEAD + ", ".join(f"`{field.name}` ({field.ja})" for field in COMMON) + ".\n"]
+def sources_of(known: Catalogue, layer: Layer) -> str:
+    """What a layer is made of, and for each feed behind it the licence and the line that its users must show."""
+    behind = sorted({*layer.inputs, *layer.sightings, *layer.endings, *layer.derived_from})
+    feeds = known.feeds_of(layer)
+    made = f"Made of: {', '.join(f'`{kind}`' for kind in behind)}. " if behind else ""
+    by_credit: dict[tuple[str, str, str], list[str]] = {}
+    for feed in feeds:
+        by_credit.setdefault((feed.credit, feed.licence, feed.licence_url), []).append(f"`{feed.id}`")
+    lines = [
+        f"- {credit} – [{licence}]({url}) ({', '.join(ids)})\n" for (credit, licence, url), ids in by_credit.items()
+    ]
+    return f"{made}出典の表示 – credit and licence:\n\n{''.join(lines)}"
+
+
+def layer_sections(known: Catalogue) -> str:
+    """Every layer: what it is, where it is, whom to credit, its fields."""
+    common = ", ".join(f"`{field.name}` ({field.ja})" for field in COMMON)
+    parts = [f"Every feature has, before its own fields: {common}.\n"]
     for layer in known.layers.values():
         decided = known.release.layers[layer.id]
         rows = [
@@ -147,24 +143,26 @@ def layers_page() -> str:
             for field in layer.fields
         ]
         formats = " ".join(["geojson", *formats_of(layer), *(["pmtiles"] if layer.tiles else [])])
-        behind = (*layer.inputs, *layer.sightings, *layer.endings, *layer.derived_from)
-        if behind:
-            source = f"Made of: {', '.join(f'`{kind}`' for kind in sorted(set(behind)))}"
-        else:
-            source = f"Feeds: {', '.join(f'`{feed.id}`' for feed in known.feeds_of(layer))}"
         parts.append(
-            f"\n## `{layer.id}` {layer.title_ja} – {layer.title_en}\n\n"
+            f"\n### `{layer.id}` {layer.title_ja} – {layer.title_en}\n\n"
             f"{layer.description_ja}\n\n{layer.description_en}\n\n"
-            f"Geometry: {layer.geometry}"
+            f"`/public/layers/{layer.id}/latest.geojson` · `/public/layers/{layer.id}/by-muni/<code5>.geojson` · "
+            f"`/collections/{layer.id}/items` · Geometry: {layer.geometry}"
             + (f", borrowed from `{layer.geometry_from}` by municipality" if layer.geometry_from else "")
-            + f". Formats: {formats}. {source}.\n\n"
+            + f" · Formats: {formats}\n\n{sources_of(known, layer)}\n"
             + markdown(("field", "type", "unit", "日本語", "English", "EEI", "SIP4D connid", "who sees it"), rows)
         )
     return "".join(parts)
 
 
+def layers_page() -> str:
+    """docs/layers.md: the guide, which is written by hand, with the layers as the catalogue has them."""
+    known = catalogue.load(PROJECT / "config")
+    return between("layers", layer_sections(known), _LAYERS_PAGE.read_text(encoding="utf-8"), _LAYERS_PAGE.name)
+
+
 def main() -> None:
-    (PROJECT / "docs" / "layers.md").write_text(layers_page(), encoding="utf-8")
+    _LAYERS_PAGE.write_text(layers_page(), encoding="utf-8")
     for name in READMES:
         path = PROJECT / name
         path.write_text(with_tables(name, path.read_text(encoding="utf-8")), encoding="utf-8")
