@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from bousai import catalogue
 from bousai import settings as settings_module
 from bousai.errors import BousaiError
-from bousai.serve import problem
+from bousai.serve import items, problem
 from bousai.serve.service import Service
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
@@ -33,7 +33,7 @@ def create(settings: Settings | None = None) -> Starlette:
         service.snapshots.close()
 
     app = Starlette(
-        routes=[],
+        routes=items.routes(service),
         lifespan=lifespan,
         exception_handlers={
             problem.Problem: problem.on_problem,

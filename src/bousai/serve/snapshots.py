@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,6 @@ from bousai.settings import Settings
 
 Rows = npt.NDArray[np.int64]
 Box = tuple[float, float, float, float]
-_T = TypeVar("_T")
 
 _HEAD_ENDS = b',"features":[\n'
 _ID = len(b'{"type":"Feature","id":')
@@ -206,10 +206,14 @@ class Asked:
     since: datetime | None = None
 
     @property
-    def name(self) -> str:
-        """The name of its file."""
+    def key(self) -> str:
+        """The key of its snapshot."""
         times = [at and at.astimezone(UTC).isoformat() for at in (self.valid_at, self.known_at, self.since)]
-        return sha256(orjson.dumps([self.layer, self.status, *times])).hexdigest()[:24]
+        return _key(self.status, self.layer, sha256(orjson.dumps(times)).hexdigest()[:24])
+
+
+def _key(status: Status, layer_id: str, what: str) -> str:
+    return f"{status}.{layer_id}.{what}"
 
 
 _KEPT_BYTES = 1024**3
@@ -259,23 +263,52 @@ class Snapshots:
 
     def version(self, layer_id: str, status: Status, version: str) -> Snapshot | None:
         """A version of the public tree; None where it is no longer kept."""
-        path = self._tree(status) / "layers" / layer_id / "v" / version / f"{layer_id}.geojson"
+        path = self._version(layer_id, status, version)
         try:
-            return self._once(f"{status}/{layer_id}/{version}", lambda key: self._opened(path, layer_id, status, key))
+            return self._once(
+                _key(status, layer_id, version), lambda key: Snapshot(path, self.layer(layer_id), status, key)
+            )
         except FileNotFoundError:
             return None
 
+    def again(self, key: str, layer_id: str) -> Snapshot | None:
+        """A snapshot of a layer by its key; None where there is none, or none any more."""
+        matched = re.fullmatch(r"(actual|exercise|test)\.([a-z0-9_]+)\.([0-9a-f]+)", key)
+        if matched is None or matched[2] != layer_id:
+            return None
+        status = cast("Status", matched[1])
+        try:
+            return self._once(key, lambda key: Snapshot(self._kept(key), self.layer(layer_id), status, key))
+        except FileNotFoundError:
+            return self.version(layer_id, status, matched[3])
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep a published version for those who are on their way through it, also when the tree drops it: a second
+        name for the same file. What was asked for is kept anyway."""
+        kept = self._kept(snapshot.key)
+        if not kept.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.link(self._version(snapshot.layer.id, snapshot.status, snapshot.key.rpartition(".")[2]), kept)
+            self._thin()
+
     def as_asked(self, asked: Asked) -> Snapshot:
         """The picture of two times, from the store. Raises `BousaiError` where it cannot be asked."""
-        path = self._folder / f"{asked.name}.geojson"
 
         def make(key: str) -> Snapshot:
+            path = self._kept(key)
             if not path.exists():
                 self._write(path, asked)
-            os.utime(path)  # used now: the ones that nobody has used for longest go first
-            return self._opened(path, asked.layer, asked.status, key)
+            os.utime(path)  # used now: what nobody has used for longest goes first
+            return Snapshot(path, self.layer(asked.layer), asked.status, key)
 
-        return self._once(asked.name, make)
+        return self._once(asked.key, make)
+
+    def _kept(self, key: str) -> Path:
+        return self._folder / f"{key}.geojson"
+
+    def _version(self, layer_id: str, status: Status, version: str) -> Path:
+        return self._tree(status) / "layers" / layer_id / "v" / version / f"{layer_id}.geojson"
 
     def _tree(self, status: Status) -> Path:
         return self._settings.public / "exercise" if status == "exercise" else self._settings.public
@@ -291,9 +324,6 @@ class Snapshots:
             known = (signature, orjson.loads(manifest.read_bytes())["version"])
             self._manifests[manifest] = known
         return known[1]
-
-    def _opened(self, path: Path, layer_id: str, status: Status, key: str) -> Snapshot:
-        return Snapshot(path, self.layer(layer_id), status, key)
 
     def _once(self, key: str, make: Callable[[str], Snapshot]) -> Snapshot:
         with self._lock:
@@ -323,7 +353,7 @@ class Snapshots:
                 del self._making[key]
 
     def _write(self, path: Path, asked: Asked) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             with aside.open("wb") as file:

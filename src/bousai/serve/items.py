@@ -1,0 +1,217 @@
+"""`/collections/{layer}/items`: pages of features, and one feature (OGC API – Features, GeoJSON).
+
+A page is cut out of a snapshot. Its `next` link has a cursor that names the snapshot and the place in it, so a reader
+who follows it sees one picture to its end, whatever is published meanwhile, from whichever worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bousai.errors import CatalogueError
+from bousai.model import Status
+from bousai.serve import query
+from bousai.serve.problem import Problem
+from bousai.serve.service import Service, service
+from bousai.serve.snapshots import Asked, Rows, Snapshot
+
+GEOJSON = "application/geo+json"
+ITEMS = frozenset(
+    ["bbox", "cursor", "datetime", "f", "known-at", "limit", "muni", "properties", "skip-geometry", "status"]
+)
+ITEM = frozenset(["datetime", "f", "known-at", "status"])
+_STEP = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the rows of it, of how many that match, and where the next one begins (None: this is the last)."""
+
+    snapshot: Snapshot
+    rows: Rows
+    matched: int
+    after: query.Cursor | None
+
+
+def routes(service: Service, status: Status = "actual") -> list[BaseRoute]:
+    """The addresses of items; `status` is what they are of where a request does not say."""
+
+    async def items(request: Request) -> Response:
+        return await _items(request, status)
+
+    async def item(request: Request) -> Response:
+        return await _item(request, status)
+
+    return [
+        Route("/collections/{layer}/items", items),
+        Route("/collections/{layer}/items/{feature:path}", item),
+    ]
+
+
+async def picture(server: Service, layer_id: str, asked: Mapping[str, str], status: Status) -> Snapshot:
+    """The picture that the parameters `datetime` and `known-at` ask for; without them, the one that is published."""
+    try:
+        server.catalogue.layer(layer_id)
+    except CatalogueError as error:
+        raise Problem(404, error.cause, remedy="see /collections") from None
+    snapshots = server.snapshots
+    if not asked.keys() & {"datetime", "known-at"} and status != "test":
+        standing = await server.slowly(snapshots.published, layer_id, status)
+        if standing is not None:
+            return standing
+    now = datetime.now(UTC)
+    until_now = query.Period(None, now - (now - datetime.min.replace(tzinfo=UTC)) % _STEP)
+    when = query.period(asked["datetime"]) if "datetime" in asked else until_now
+    known = query.known_at(asked["known-at"], now) if "known-at" in asked else None
+
+    def ask() -> Snapshot:
+        valid_at = when.until or until_now.until
+        assert valid_at is not None
+        return snapshots.as_asked(Asked(layer_id, status, valid_at, snapshots.known(known), when.since))
+
+    return await server.slowly(ask)
+
+
+def _select(snapshot: Snapshot, asked: Mapping[str, str]) -> Rows:
+    found: list[Rows] = []
+    if "bbox" in asked:
+        found.append(snapshot.in_box(query.box("bbox", asked["bbox"])))
+    if "muni" in asked:
+        found.append(snapshot.in_munis(query.munis(asked["muni"])))
+    rows = found.pop() if found else snapshot.every()
+    for more in found:
+        rows = np.intersect1d(rows, more, assume_unique=True)
+    return rows
+
+
+async def page(request: Request, status: Status) -> Page:
+    """The page that a request asks for. Raises `Problem`."""
+    server = service(request)
+    asked = query.only(request.query_params, ITEMS)
+    status = query.status(asked["status"]) if "status" in asked else status
+    limit = query.limit(asked["limit"]) if "limit" in asked else query.LIMIT
+    layer_id = request.path_params["layer"]
+    begin = 0
+    if "cursor" in asked:
+        cursor = query.cursor(asked["cursor"])
+        begin = cursor.position
+        snapshot = await server.slowly(server.snapshots.again, cursor.picture, layer_id)
+        if snapshot is None:
+            raise Problem(410, "cursor: that picture is no longer kept", remedy="begin again without a cursor")
+    else:
+        snapshot = await picture(server, layer_id, asked, status)
+    rows = await server.slowly(_select, snapshot, asked)
+    end = begin + limit
+    after = None
+    if end < len(rows):
+        await server.slowly(server.snapshots.keep, snapshot)
+        after = query.Cursor(snapshot.key, end)
+    return Page(snapshot, rows[begin:end], len(rows), after)
+
+
+async def _items(request: Request, status: Status) -> Response:
+    found = await page(request, status)
+    snapshot = found.snapshot
+    headers = _headers(request, snapshot)
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(None, 304, headers)
+    links = _links(request, found.after)
+    said = {
+        **snapshot.members,
+        "numberMatched": found.matched,
+        "numberReturned": len(found.rows),
+        "links": links,
+    }
+    headers["Link"] = ", ".join(f'<{one["href"]}>; rel="{one["rel"]}"' for one in links)
+    return Response(_collection(said, _texts(request, snapshot, found.rows)), 200, headers, GEOJSON)
+
+
+def _collection(said: Mapping[str, Any], texts: bytes) -> bytes:
+    return orjson.dumps(said)[:-1] + b',"features":[\n' + texts + b"\n]}\n"
+
+
+def _texts(request: Request, snapshot: Snapshot, rows: Rows) -> bytes:
+    asked = request.query_params
+    names = asked["properties"].split(",") if "properties" in asked else None
+    bare = query.flag("skip-geometry", asked["skip-geometry"]) if "skip-geometry" in asked else False
+    if names is None and not bare:
+        return snapshot.texts(rows)
+    known = {field.name for field in (*snapshot.layer.common, *snapshot.layer.fields)}
+    for name in names or ():
+        if name not in known:
+            raise Problem(400, f"properties: no property {name!r}", remedy=f"one of: {', '.join(sorted(known))}")
+    return b",\n".join(_lean(text, names, bare) for text in snapshot.features(rows))
+
+
+def _lean(text: bytes, names: Sequence[str] | None, bare: bool) -> bytes:
+    feature = orjson.loads(text)
+    if names is not None:
+        feature["properties"] = {name: feature["properties"].get(name) for name in names}
+    if bare:
+        feature["geometry"] = None
+    return orjson.dumps(feature)
+
+
+async def _item(request: Request, status: Status) -> Response:
+    server = service(request)
+    asked = query.only(request.query_params, ITEM)
+    status = query.status(asked["status"]) if "status" in asked else status
+    layer_id, feature_id = request.path_params["layer"], request.path_params["feature"]
+    snapshot = await picture(server, layer_id, asked, status)
+    row = await server.slowly(snapshot.row_of, feature_id)
+    if row is None:
+        raise Problem(
+            404, f"no feature {feature_id[:200]!r} in {layer_id}", remedy="it may have ended: try datetime="
+        )
+    headers = _headers(request, snapshot)
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(None, 304, headers)
+    told = {name: value for name, value in snapshot.members.items() if name not in ("type", "title", "title_en")}
+    said = {**told, "links": _links(request, None)}
+    body = snapshot.feature(row)[:-1] + b"," + orjson.dumps(said)[1:]
+    return Response(body, 200, headers, GEOJSON)
+
+
+def _headers(request: Request, snapshot: Snapshot) -> dict[str, str]:
+    asked = f"{snapshot.key} {request.url}".encode()
+    return {
+        "ETag": f'"{blake2b(asked, digest_size=12).hexdigest()}"',
+        "Last-Modified": format_datetime(snapshot.published_at.astimezone(UTC), usegmt=True),
+        "Cache-Control": "no-cache",
+        "Content-Crs": "<http://www.opengis.net/def/crs/OGC/1.3/CRS84>",
+    }
+
+
+def _links(request: Request, after: query.Cursor | None) -> list[dict[str, str]]:
+    server = service(request)
+    here = f"{server.base(request)}{request.url.path}"
+    asked = dict(request.query_params)
+
+    def link(rel: str, kind: str, title: str, **more: str) -> dict[str, str]:
+        words = urlencode({**{k: v for k, v in asked.items() if k != "f"}, **more})
+        return {"rel": rel, "type": kind, "title": title, "href": f"{here}?{words}" if words else here}
+
+    links = [link("self", GEOJSON, "This document"), link("alternate", "text/html", "As a page", f="html")]
+    if after is not None:
+        links.append(link("next", GEOJSON, "The next page", cursor=after.text()))
+    return [
+        *links,
+        {
+            "rel": "collection",
+            "type": "application/json",
+            "title": "The layer",
+            "href": f"{here.partition('/items')[0]}",
+        },
+    ]
