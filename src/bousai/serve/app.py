@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from types import ModuleType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,6 +19,8 @@ from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _SLOW_AT_ONCE = 4
+_GROUPS: tuple[ModuleType, ...] = ()
+"""Modules with ``routes(service) -> list[BaseRoute]``, in the order in which an address is looked for."""
 
 
 def create(settings: Settings | None = None) -> Starlette:
