@@ -6,7 +6,7 @@ them. So the actual and the exercise tree tell of the same places, and what tell
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -51,15 +51,9 @@ def empty(data: Path) -> Settings:
     return own
 
 
-def installation(
-    data: Path,
-    *,
-    change: Callable[[str], str] = lambda text: text,
-    exercise: bool = True,
-    layers: Sequence[str] | None = None,
-) -> Settings:
-    """An installation below `data` that has read and published the exercise in earnest, each document gone through
-    `change`; with `exercise` also as the exercise that it is. `layers`: only these are published."""
+def filled(data: Path, *, change: Callable[[str], str] = lambda text: text, exercise: bool = True) -> Settings:
+    """An installation below `data` that has read the exercise in earnest, each document gone through `change`; with
+    `exercise` also as the exercise that it is. Nothing is published yet."""
     own = empty(data)
     for feed in sorted(path.name for path in KUNREN.iterdir()):
         if exercise:
@@ -68,5 +62,11 @@ def installation(
     pipeline.update_register(own)
     for pref in pipeline.prefectures_to_expose(own):
         pipeline.expose(pref, own)
-    pipeline.publish_layers(layers, own)
+    return own
+
+
+def installation(data: Path) -> Settings:
+    """`filled`, and published: the actual and the exercise tree."""
+    own = filled(data)
+    pipeline.publish_layers(settings=own)
     return own
