@@ -18,7 +18,7 @@ from bousai.model.bulletin import (
 from bousai.model.document import Provenance, RawDocument, Receipt
 from bousai.model.freshness import freshness
 from bousai.model.issue import Issue, Severity
-from bousai.model.layer import COMMON, Field, Layer, Sip4d
+from bousai.model.layer import COMMON, Field, Layer, MapGroup, OnMap, Sip4d
 from bousai.model.release import LayerRelease, Release, ReleasedLayer, SmallCounts, SmallRule, open_to
 from bousai.model.revision import Change, Changes, RevisionTable, Sightings, SourceFreshness
 
@@ -34,7 +34,9 @@ __all__ = [
     "ItemTable",
     "Layer",
     "LayerRelease",
+    "MapGroup",
     "MsgType",
+    "OnMap",
     "Provenance",
     "RawDocument",
     "Receipt",

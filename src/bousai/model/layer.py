@@ -63,6 +63,34 @@ class Sip4d(BaseModel):
     title: str | None = None
 
 
+MapGroup = Literal[
+    "situation", "events", "warnings", "orders", "shelters", "damage", "lifelines", "hazards", "observations", "other"
+]
+"""The groups of the map's list of layers, in their order."""
+
+
+class OnMap(BaseModel):
+    """The place of a layer on the map page.
+
+    `group` and `order` say where it stands in the list; `first` that it is shown to who chose nothing. `scale` names
+    the colours (vocab/data/map_scale.csv) and `colour_by` the column whose value picks one; `or_by` the column that
+    does where that is null. `label` is the column that names a feature. `where`: the features that have a place on
+    the map, where the layer tells of one thing at several levels. `easy` is its title in やさしい日本語.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: MapGroup
+    order: int
+    first: bool = False
+    scale: str | None = None
+    colour_by: str | None = None
+    or_by: str | None = None
+    label: str | None = None
+    where: dict[str, str] = {}
+    easy: str | None = None
+
+
 class Layer(BaseModel):
     """A layer: which kind of item it shows and what its features carry.
 
@@ -74,6 +102,7 @@ class Layer(BaseModel):
     it also gets what has ended by the newest statement (as the input ``<kind>/ended``): a source that says "none" is
     not one that says nothing. `derived_from`: the kinds that its stored items were computed from, where it has such.
     `sip4d` are the packages of SIP4D-ZIP that it is written as. `tiles`: it has vector tiles (PMTiles) too.
+    `map` is its place on the map page, None where it has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,4 +121,5 @@ class Layer(BaseModel):
     derived_from: tuple[str, ...] = ()
     sip4d: tuple[Sip4d, ...] = ()
     tiles: bool = False
+    map: OnMap | None = None
     fields: tuple[Field, ...]

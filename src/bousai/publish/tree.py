@@ -170,7 +170,8 @@ def _looks(layer: ReleasedLayer, status: Status, freshness: Sequence[SourceFresh
     sources.
     """
     states = [geojson.shown_state(source) | {"credit": source.credit} for source in freshness]
-    told = [__version__, status, layer.model_dump(), states]
+    # where it stands on the map page is nothing that a file shows
+    told = [__version__, status, layer.model_dump(exclude={"map"}), states]
     return _digest(orjson.dumps(told, default=sorted, option=orjson.OPT_SORT_KEYS), [])
 
 
