@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bousai import store
+from bousai.catalogue import Feed
 from bousai.model import (
     Layer,
     SourceFreshness,
@@ -30,35 +31,41 @@ def sources_of(house: House, layer: Layer, states: Mapping[str, SourceFreshness]
     return [state for state in found if state.feed in asked or state.last_content_at is not None]
 
 
+def sources_now(house: House, layer: Layer, tier: Visibility = "public") -> list[SourceFreshness]:
+    """The same of one layer, as its sources are now: only they are asked for."""
+    return sources_of(house, layer, feed_states_for(house, tier, house.catalogue.feeds_of(layer)))
+
+
 def _waiting(refused: Sequence[store.Document]) -> str | None:
     """Why a feed is held, in one line: the newest of the documents that wait for a person."""
     return several([f"{one.raw.name}: {one.cause}" for one in reversed(refused)])
 
 
-def feed_states_for(house: House, tier: Visibility = "public") -> list[SourceFreshness]:
+def feed_states_for(
+    house: House, tier: Visibility = "public", feeds: Iterable[Feed] | None = None
+) -> dict[str, SourceFreshness]:
+    """The state of each feed (default: of all), as a tier may see it."""
     now = house.now()
-    states = []
-    for feed in house.catalogue.feeds.values():
+    states = {}
+    for feed in house.catalogue.feeds.values() if feeds is None else feeds:
         contact = store.last_receipt(house.store, feed=feed.id, spared=True)
         attempt = store.last_receipt(house.store, feed=feed.id, good=False)
         refused = store.refused_documents(house.store, feed.id)
-        states.append(
-            freshness(
-                feed.id,
-                now=now,
-                every=feed.every,
-                late_after=feed.late_after,
-                dead_after=feed.dead_after,
-                last_contact_at=None if contact is None else contact.requested_at,
-                last_content_at=store.last_bulletin_at(house.store, feed.id, visibility=tier),
-                last_error=None if attempt is None or attempt.error is None else attempt.error,
-                # why a document was refused may have words of it: that is for those who run this installation
-                held=_waiting(refused) if tier == "isut" or not refused else "its newest document was refused",
-                credit=feed.credit,
-                licence=feed.licence,
-                licence_url=feed.licence_url,
-                disabled=feed.disabled,
-            )
+        states[feed.id] = freshness(
+            feed.id,
+            now=now,
+            every=feed.every,
+            late_after=feed.late_after,
+            dead_after=feed.dead_after,
+            last_contact_at=None if contact is None else contact.requested_at,
+            last_content_at=store.last_bulletin_at(house.store, feed.id, visibility=tier),
+            last_error=None if attempt is None or attempt.error is None else attempt.error,
+            # why a document was refused may have words of it: that is for those who run this installation
+            held=_waiting(refused) if tier == "isut" or not refused else "its newest document was refused",
+            credit=feed.credit,
+            licence=feed.licence,
+            licence_url=feed.licence_url,
+            disabled=feed.disabled,
         )
     return states
 
@@ -73,7 +80,7 @@ def feed_states(settings: Settings | None = None) -> list[tuple[SourceFreshness,
                 if state.state in ("late", "dead", "held")
                 else [],
             )
-            for state in feed_states_for(house, "isut")  # for whoever runs this installation
+            for state in feed_states_for(house, "isut").values()  # for whoever runs this installation
         ]
 
 

@@ -17,7 +17,7 @@ from bousai.model import (
     Status,
     Visibility,
 )
-from bousai.pipeline.freshness import feed_states_for, sources_of
+from bousai.pipeline.freshness import sources_now
 from bousai.pipeline.house import House, opened
 from bousai.pipeline.register import bring_up_to_date
 from bousai.settings import Settings
@@ -125,13 +125,12 @@ def layer_geojson(
         bring_up_to_date(house, [layer], known_at)
         now = house.now()
         features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
-        states = {state.feed: state for state in feed_states_for(house, tier)}
         return publish.layer_chunks(
             features,
             valid_at=valid_at or now,
             known_at=known_at or now,
             published_at=now,
-            freshness=sources_of(house, layer, states),
+            freshness=sources_now(house, layer, tier),
         )
 
 
@@ -157,13 +156,12 @@ def layer_as_known(
     """
     layer = house.catalogue.layer(layer_id)
     features = features_of(house, layer, status, valid_at, known_at, since=since)
-    states = {state.feed: state for state in feed_states_for(house)}
     return publish.layer_chunks(
         features,
         valid_at=valid_at,
         known_at=known_at,
         published_at=house.now(),
-        freshness=sources_of(house, layer, states),
+        freshness=sources_now(house, layer),
     )
 
 
@@ -193,7 +191,6 @@ def layer_files(
         bring_up_to_date(house, [layer], known_at)
         now = house.now()
         features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
-        states = {state.feed: state for state in feed_states_for(house)}
         found = publish.write_files(
             folder,
             features,
@@ -201,7 +198,7 @@ def layer_files(
             valid_at=valid_at or now,
             known_at=known_at or now,
             published_at=now,
-            freshness=sources_of(house, layer, states),
+            freshness=sources_now(house, layer, tier),
             publisher=house.settings.publisher,
         )
         if not found:

@@ -72,7 +72,7 @@ def publish_layers(
         for tree in _trees(house.settings):
             if tree.status == "exercise" and not store.has_status(house.store, tree.status, tree.tier):
                 continue
-            states = {state.feed: state for state in feed_states_for(house, tree.tier)}
+            states = feed_states_for(house, tree.tier)
             cursor, known_at = store.log_position(house.store, tree.tier)
             if tree.tier != "public" and not tree.root.exists():
                 tree.root.mkdir(parents=True, mode=0o750)
