@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from bousai.pipeline.exposure import expose, prefecture_name, prefectures_to_expose
 from bousai.pipeline.fetching import fetch_feed
-from bousai.pipeline.freshness import feed_states
-from bousai.pipeline.house import House, opened, prepare
+from bousai.pipeline.freshness import feed_states, feed_states_for
+from bousai.pipeline.house import House, check_store, opened, prepare
 from bousai.pipeline.ingesting import (
     Body,
     Ingested,
@@ -41,10 +41,12 @@ __all__ = [
     "House",
     "Ingested",
     "Report",
+    "check_store",
     "counts",
     "dismiss",
     "expose",
     "feed_states",
+    "feed_states_for",
     "fetch_feed",
     "history",
     "ingest_documents",

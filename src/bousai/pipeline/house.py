@@ -38,6 +38,17 @@ def opened(settings: Settings | None = None) -> Iterator[House]:
         handle.close()
 
 
+def check_store(settings: Settings | None = None) -> datetime | None:
+    """See that the store answers and is of this program's version: when the last public statement in it was recorded
+    (None: there is none). Raises `StoreError`; makes nothing."""
+    settings = settings_module.load() if settings is None else settings
+    handle = store.open_store(settings.store)
+    try:
+        return store.log_position(handle)[1]
+    finally:
+        handle.close()
+
+
 def prepare(settings: Settings | None = None) -> None:
     """Create folders, tables and views, or bring them to this program's version."""
     settings = settings_module.load() if settings is None else settings

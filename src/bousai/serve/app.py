@@ -9,17 +9,18 @@ from types import ModuleType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
 from bousai import catalogue
 from bousai import settings as settings_module
 from bousai.errors import BousaiError
-from bousai.serve import items, problem
+from bousai.serve import alerts, compression, headers, health, items, metrics, problem, static
 from bousai.serve.service import Service
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _SLOW_AT_ONCE = 4
-_GROUPS: tuple[ModuleType, ...] = ()
+_GROUPS: tuple[ModuleType, ...] = (static, alerts, health, metrics, items)
 """Modules with ``routes(service) -> list[BaseRoute]``, in the order in which an address is looked for."""
 
 
@@ -35,8 +36,15 @@ def create(settings: Settings | None = None) -> Starlette:
         service.pool.shutdown(wait=False, cancel_futures=True)
         service.snapshots.close()
 
+    routes = [route for group in _GROUPS for route in group.routes(service)]
+    requests = metrics.Requests()
     app = Starlette(
-        routes=items.routes(service),
+        routes=routes,
+        middleware=[
+            Middleware(metrics.Observed, requests=requests, routes=routes),
+            Middleware(headers.Told),
+            Middleware(compression.Compressed),
+        ],
         lifespan=lifespan,
         exception_handlers={
             problem.Problem: problem.on_problem,
@@ -46,4 +54,5 @@ def create(settings: Settings | None = None) -> Starlette:
         },
     )
     app.state.service = service
+    app.state.requests = requests
     return app

@@ -44,6 +44,10 @@ def response(problem: Problem) -> Response:
     return Response(orjson.dumps(body), problem.status, headers, MEDIA_TYPE)
 
 
+BUG = Problem(500, "the server failed on this request", remedy="its log has the cause")
+"""A fault of ours. What happened is in the log, not in the answer."""
+
+
 async def on_problem(request: Request, error: Exception) -> Response:
     """What was asked wrongly, or is not there."""
     assert isinstance(error, Problem)
@@ -66,5 +70,5 @@ async def on_refusal(request: Request, error: Exception) -> Response:
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
-    """Anything else. What happened is in the log, not in the answer."""
-    return response(Problem(500, "the server failed on this request", remedy="its log has the cause"))
+    """Anything else."""
+    return response(BUG)

@@ -45,6 +45,13 @@ def create_engine(url: str) -> Engine:
     )
 
 
+def must_exist(url: str) -> None:
+    """Raise `StoreError` where the file of an embedded store is not there: opening it would make an empty one."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+        raise StoreError("the store is at version none: there is no such file", remedy="run: bousai prepare")
+
+
 def _sqlite_connect(connection: sqlite3.Connection, _: object) -> None:
     # Transactions are begun by `_sqlite_begin`; the driver must not begin its own.
     connection.isolation_level = None

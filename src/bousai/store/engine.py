@@ -33,7 +33,9 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """The store at an SQLAlchemy URL. Raises `StoreError` if its tables are not those of this program."""
+    """The store at an SQLAlchemy URL. Raises `StoreError` if its tables are not those of this program, or if there is
+    none: only `prepare` makes one."""
+    dialect.must_exist(url)
     store = Store(dialect.create_engine(url))
     try:
         _check_version(store.engine)
