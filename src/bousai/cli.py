@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from bousai import __version__, pipeline
+from bousai import __version__, pipeline, settings
 from bousai.errors import BousaiError, CatalogueError, UsageError
 from bousai.model import VISIBILITIES
 
@@ -55,6 +55,18 @@ def _muni(text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) == 5):
         raise UsageError(f"not a municipality code: {text!r}", remedy="five digits of JIS X 0402, e.g. 17204")
     return text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise UsageError(f"not a port: {text!r}", remedy="a number from 0 to 65535")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
+        raise UsageError(f"not a number of workers: {text!r}", remedy="from 1 to 64, as many as there are processors")
+    return int(text)
 
 
 def _pref(text: str) -> str:
@@ -429,6 +441,13 @@ def _candidates(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from bousai.serve.run import run  # half a second that no other command needs
+
+    run(settings.load(), options.host, options.port, workers=options.workers, proxies=options.proxy)
+    return 0
+
+
 def _prepare(_: argparse.Namespace) -> int:
     pipeline.prepare()
     return 0
@@ -536,6 +555,23 @@ def _parser() -> _Parser:
     trace.add_argument("--status", choices=("actual", "exercise", "test"), default="actual")
     trace.add_argument(
         "--tier", choices=VISIBILITIES, default="public", help="of statements that this circle may see"
+    )
+
+    served = command(
+        "serve",
+        _serve,
+        "the HTTP server: map, OGC API, published files, alerts; read-only",
+        "bousai serve --host 0.0.0.0 --workers 4",
+    )
+    served.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)")
+    served.add_argument("--port", type=_port, default=8000, help="default 8000; 0: any that is free")
+    served.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes (default 1)")
+    served.add_argument(
+        "--proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="a proxy in front (address or network) whose X-Forwarded-For and -Proto are believed; may be repeated",
     )
 
     issues = command("issues", _issues, "quarantine and data faults, with cause and remedy", "bousai issues list")

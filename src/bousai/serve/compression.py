@@ -37,13 +37,13 @@ class Compressed:
         coding = codings[0] if codings else None
         known: set[str] = set()
         if coding is not None:
-            scope, known = _without_suffix(scope, coding)
+            known = _beside_suffixed(scope, coding)
         answer = _Answer(send, coding, known, head=scope["method"] == "HEAD")
         await self._app(scope, receive, answer.send)
 
 
-def _without_suffix(scope: Scope, coding: str) -> tuple[Scope, set[str]]:
-    """The request with the plain tag beside every tag that this middleware has made, and those plain tags."""
+def _beside_suffixed(scope: Scope, coding: str) -> set[str]:
+    """Put the plain tag beside every tag of the request that this middleware has made. Returns those plain tags."""
     known: set[str] = set()
 
     def both(value: bytes) -> bytes:
@@ -51,10 +51,9 @@ def _without_suffix(scope: Scope, coding: str) -> tuple[Scope, set[str]]:
         known.update(f'"{tag}"' for tag in made)
         return b", ".join([value, *(f'"{tag}"'.encode("latin-1") for tag in made)])
 
-    if not any(name in _CONDITIONS for name, _ in scope["headers"]):
-        return scope, known
-    headers = [(name, both(value) if name in _CONDITIONS else value) for name, value in scope["headers"]]
-    return {**scope, "headers": headers}, known
+    if any(name in _CONDITIONS for name, _ in scope["headers"]):
+        scope["headers"] = [(name, both(value) if name in _CONDITIONS else value) for name, value in scope["headers"]]
+    return known
 
 
 class _Answer:

@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from typing import Any, get_args, get_type_hints
 
 import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client import multiprocess as several
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -49,6 +57,7 @@ class Requests:
     """What is counted of requests, in one process or, with `FOLDER`, in all workers together."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         if FOLDER in os.environ:
             several.MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]

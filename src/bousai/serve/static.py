@@ -414,8 +414,8 @@ async def _read_range(found: _Opened, first: int, end: int) -> AsyncIterator[byt
         if found.body is not None:
             piece = found.body[first : first + size]
         else:
-            at_once = _at_once(found.descriptor, size, first)
-            piece = at_once or await asyncio.to_thread(os.pread, found.descriptor, size, first)
+            cached = _at_once(found.descriptor, size, first)
+            piece = await asyncio.to_thread(os.pread, found.descriptor, size, first) if cached is None else cached
         if not piece:
             raise OSError(errno.EIO, "the file is shorter than it was when it was opened")
         yield piece
