@@ -149,7 +149,9 @@ function key(layer) {
   const notes = [];
   if (layer.geometry === "none") notes.push(make("p", "note", t("no_geometry")));
   else if (!api.isSmall(layer) && !layer.tiles) notes.push(make("p", "note", t("zoom_in")));
-  return layer.geometry === "none" ? notes : [ul, ...notes];
+  const { at, known } = state.get();
+  const nothing = layer.count === 0 && !at && !known;
+  return layer.geometry === "none" || nothing ? notes : [ul, ...notes];
 }
 
 /** @param {Layer} layer */

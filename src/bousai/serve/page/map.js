@@ -1,0 +1,485 @@
+// The map: MapLibre GL JS over our own layers, with no other server. What is drawn here stands in the lists too.
+
+import * as api from "./api.js";
+import * as details from "./details.js";
+import * as panel from "./panel.js";
+import * as scale from "./scale.js";
+import * as state from "./state.js";
+import { number, pick, t } from "./words.js";
+
+/** @typedef {import("./api.js").Layer} Layer @typedef {import("./api.js").Feature} Feature */
+
+const JAPAN = [122.5, 24, 148.5, 46];
+const NOTHING = { type: "FeatureCollection", features: [] };
+const GSI = "https://cyberjapandata.gsi.go.jp/xyz/pale/{z}/{x}/{y}.png";
+/** Features of a large layer that are drawn at once, and the zoom from which they are asked. */
+const IN_VIEW = 2000;
+const FROM_ZOOM = { point: 9, line: 9, polygon: 11, none: 22 };
+const FONT = ["sans-serif"];
+
+/** @type {any} */
+let map;
+/** @type {any} */
+let maplibre;
+/** Layers that are on the map: id → what has to be done to take one off. @type {Map<string, AbortController>} */
+const drawn = new Map();
+/** What the reader should know of each layer on the map. @type {Map<string, string>} */
+const told = new Map();
+/** Features on the map, to be found again by layer and number. @type {Map<string, Feature[]>} */
+const features = new Map();
+
+/** @param {HTMLElement} element */
+export async function mount(element) {
+  say(t("map_loading"));
+  await Promise.all([style("vendor/maplibre-gl.css"), script("vendor/maplibre-gl.js"), script("vendor/pmtiles.js")]);
+  maplibre = /** @type {any} */ (window).maplibregl;
+  const tiles = new /** @type {any} */ (window).pmtiles.Protocol();
+  maplibre.addProtocol("pmtiles", tiles.tile);
+  const { view } = state.get();
+  try {
+    map = new maplibre.Map({
+      container: element,
+      style: ground(),
+      ...(view ? { center: [view[0], view[1]], zoom: view[2] } : { bounds: home(), fitBoundsOptions: { padding: { top: 48, left: 24, right: 56, bottom: 88 }, maxZoom: 11 } }),
+      localIdeographFontFamily: scale.FONT,
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      rollEnabled: false,
+      maxPitch: 0,
+      minZoom: 3,
+      maxZoom: 18,
+      fadeDuration: 0,
+      locale: { "NavigationControl.ZoomIn": t("zoom_in_button"), "NavigationControl.ZoomOut": t("zoom_out_button"), "Map.Title": t("map_label") },
+    });
+  } catch {
+    say(t("map_no_webgl"));
+    return;
+  }
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl({ onAdd: homeButton, onRemove() {} }, "top-right");
+  map.addControl(new maplibre.ScaleControl({ maxWidth: 120 }), "bottom-left");
+  map.addControl(new maplibre.AttributionControl({ compact: false }), "bottom-right");
+  map.addControl({ onAdd: background, onRemove() {} }, "bottom-left");
+  element.querySelector("canvas")?.setAttribute("aria-label", t("map_label"));
+  map.on("styleimagemissing", (/** @type {{id: string}} */ event) => image(event.id));
+  map.on("error", (/** @type {{error: Error}} */ event) => console.warn(event.error?.message));
+  await map.once("load");
+  await land();
+  map.on("moveend", moved);
+  map.on("click", clicked);
+  map.on("mousemove", hover);
+  state.subscribe(changed);
+  document.addEventListener("bousai:published", () => draw(true));
+  await draw(false);
+  if (state.get().muni && !view) await frame(state.get().muni);
+  else outline(state.get().muni);
+  element.dataset.ready = "true";
+}
+
+/** The style without any layer: sea, and land where we know it. */
+function ground() {
+  return {
+    version: 8,
+    sources: {
+      land: { type: "geojson", data: NOTHING, attribution: t("land_credit") },
+      chosen: { type: "geojson", data: NOTHING },
+      selected: { type: "geojson", data: NOTHING },
+    },
+    layers: [
+      { id: "sea", type: "background", paint: { "background-color": "#cfdde8" } },
+      { id: "chosen", type: "line", source: "chosen", paint: { "line-color": "#0b5cab", "line-width": 3 } },
+      { id: "selected-line", type: "line", source: "selected", paint: { "line-color": "#000000", "line-width": 4, "line-dasharray": [2, 1] } },
+      {
+        id: "selected-point",
+        type: "circle",
+        source: "selected",
+        filter: ["==", ["geometry-type"], "Point"],
+        paint: { "circle-radius": 15, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": "#000000", "circle-stroke-width": 3 },
+      },
+    ],
+  };
+}
+
+/** Coast and boundaries of municipalities, from our own layer: its tiles, all of it, or what is in view. */
+async function land() {
+  const layer = api.layer("municipality");
+  if (!layer?.count) return;
+  const inTiles = layer.tiles ? { "source-layer": "municipality" } : {};
+  if (layer.tiles) {
+    map.addSource("land-tiles", { type: "vector", url: `pmtiles://${state.base}${layer.tiles}` });
+  }
+  const source = layer.tiles ? "land-tiles" : "land";
+  map.addLayer({ id: "land", type: "fill", source, ...inTiles, paint: { "fill-color": "#f6f4ef" } }, "chosen");
+  map.addLayer(
+    {
+      id: "boundary",
+      type: "line",
+      source,
+      ...inTiles,
+      paint: { "line-color": "#8b8f94", "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.3, 10, 1] },
+    },
+    "chosen",
+  );
+  map.addLayer(
+    {
+      id: "names",
+      type: "symbol",
+      source,
+      ...inTiles,
+      minzoom: 8.5,
+      layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "text-max-width": 8 },
+      paint: { "text-color": "#33404d", "text-halo-color": "#ffffff", "text-halo-width": 1.6 },
+    },
+    "chosen",
+  );
+  if (!layer.tiles) await landHere(layer);
+}
+
+/** @param {Layer} layer */
+async function landHere(layer) {
+  try {
+    const small = layer.bytes !== null && layer.bytes < 1_000_000 && layer.file;
+    if (!small && map.getZoom() < 7) return;
+    const found = await api.features(layer, small ? {} : { bbox: box(), limit: 300 });
+    map.getSource("land").setData({ type: "FeatureCollection", features: found.features });
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
+/** @param {import("./state.js").State} now @param {import("./state.js").State} before */
+function changed(now, before) {
+  if (now.at !== before.at || now.known !== before.known) draw(true);
+  else if (now.layers !== before.layers) draw(false);
+  if (now.lang !== before.lang) words();
+  if (now.muni !== before.muni) frame(now.muni);
+  if (now.selected !== before.selected) mark(now.selected);
+  if (now.view && JSON.stringify(now.view) !== JSON.stringify(here())) map.jumpTo({ center: now.view.slice(0, 2), zoom: now.view[2] });
+}
+
+/** Bring the layers on the map to those that are ticked. @param {boolean} anew everything is asked again */
+async function draw(anew) {
+  const wanted = panel.shown().filter((id) => api.layer(id));
+  for (const id of [...drawn.keys()]) if (anew || !wanted.includes(id)) remove(id);
+  // The first in the list lies on top, points over lines over areas.
+  const order = { point: 2, line: 1, polygon: 0, none: 0 };
+  const kind = (/** @type {string} */ id) => /** @type {keyof typeof order} */ (api.layer(id)?.geometry ?? "none");
+  const sorted = [...wanted].reverse().sort((one, other) => order[kind(one)] - order[kind(other)]);
+  for (const id of sorted) if (!drawn.has(id)) add(/** @type {Layer} */ (api.layer(id)), above(id, sorted));
+  await Promise.all(sorted.map((id) => load(/** @type {Layer} */ (api.layer(id)))));
+  words();
+  mark(state.get().selected);
+}
+
+/** The first style layer of the next layer above `id` that is drawn. @param {string} id @param {string[]} sorted */
+function above(id, sorted) {
+  for (const next of sorted.slice(sorted.indexOf(id) + 1)) {
+    const there = map.getStyle().layers.find((/** @type {{id: string}} */ one) => one.id.startsWith(`${next}/`));
+    if (there) return there.id;
+  }
+  return "chosen";
+}
+
+/** @param {string} id */
+function remove(id) {
+  drawn.get(id)?.abort();
+  drawn.delete(id);
+  told.delete(id);
+  features.delete(id);
+  for (const one of map.getStyle().layers) if (one.id.startsWith(`${id}/`)) map.removeLayer(one.id);
+  if (map.getSource(id)) map.removeSource(id);
+}
+
+/** Add a layer's source and style, still without features. @param {Layer} layer @param {string} before */
+function add(layer, before) {
+  drawn.set(layer.id, new AbortController());
+  if (layer.geometry === "none") return;
+  const tiled = usesTiles(layer);
+  const credit = [...new Set(layer.feeds.map((id) => api.known().feeds[id]?.credit).filter(Boolean))];
+  map.addSource(
+    layer.id,
+    tiled
+      ? { type: "vector", url: `pmtiles://${state.base}${layer.tiles}`, attribution: plainText(credit[0] ?? "") }
+      : { type: "geojson", data: NOTHING, promoteId: "n" },
+  );
+  const step = tiled ? scale.stepExpression(layer) : ["get", "s"];
+  const pictured = (/** @type {string} */ kind) => ["concat", `${kind}/${layer.id}/`, ["to-string", step]];
+  const colours = scale.steps(layer).map((one) => one.colour);
+  const colour = colours.length === 1 ? colours[0] : ["match", step, ...colours.slice(0, -1).flatMap((one, at) => [at, one]), colours.at(-1)];
+  const ranks = scale.steps(layer).map((one) => one.rank);
+  const rank = ranks.length === 1 ? 0 : ["match", step, ...ranks.slice(0, -1).flatMap((one, at) => [at, one]), ranks.at(-1)];
+  const from = { source: layer.id, ...(tiled && { "source-layer": layer.id }) };
+  const put = (/** @type {Record<string, any>} */ one) => map.addLayer({ ...from, ...one, id: `${layer.id}/${one.id}` }, before);
+  const area = ["==", ["geometry-type"], "Polygon"];
+  const line = ["==", ["geometry-type"], "LineString"];
+  const point = ["==", ["geometry-type"], "Point"];
+  put({ id: "fill", type: "fill", filter: area, layout: { "fill-sort-key": rank }, paint: { "fill-pattern": pictured("area"), "fill-opacity": 0.72 } });
+  put({ id: "edge", type: "line", filter: area, layout: { "line-sort-key": rank }, paint: { "line-color": "#2b2b2b", "line-width": 0.8, "line-opacity": 0.8 } });
+  put({ id: "casing", type: "line", filter: line, paint: { "line-color": "#ffffff", "line-width": 7 } });
+  put({ id: "line", type: "line", filter: line, layout: { "line-sort-key": rank }, paint: { "line-color": colour, "line-width": 4 } });
+  // A dot for each point, however near they are; signs where there is room.
+  put({ id: "dot", type: "circle", filter: point, layout: { "circle-sort-key": rank }, paint: { "circle-color": colour, "circle-radius": 5, "circle-stroke-color": "#3a3a3a", "circle-stroke-width": 1 } });
+  const placed = { "icon-image": pictured("sign"), "icon-padding": 1, "symbol-sort-key": ["-", 0, rank] };
+  put({ id: "sign", type: "symbol", filter: ["any", point, line], layout: { ...placed, "icon-ignore-placement": false } });
+  if (colours.length > 1) {
+    put({ id: "areasign", type: "symbol", filter: area, minzoom: 7, layout: placed });
+  }
+}
+
+/** @param {Layer} layer */
+function usesTiles(layer) {
+  const { at, known } = state.get();
+  return Boolean(layer.tiles) && !at && !known;
+}
+
+/** Fetch what a layer shows and put it on the map. @param {Layer} layer */
+async function load(layer) {
+  if (layer.geometry === "none" || !drawn.has(layer.id) || usesTiles(layer)) return;
+  const whole = api.isSmall(layer);
+  if (!whole && map.getZoom() < FROM_ZOOM[/** @type {keyof typeof FROM_ZOOM} */ (layer.geometry)]) {
+    drawn.get(layer.id)?.abort();
+    fill(layer, []);
+    told.set(layer.id, "zoom");
+    return;
+  }
+  if (whole && features.has(layer.id)) return;
+  drawn.get(layer.id)?.abort();
+  const running = new AbortController();
+  drawn.set(layer.id, running);
+  try {
+    const found = await api.features(layer, whole ? {} : { bbox: box(), limit: IN_VIEW, signal: running.signal });
+    if (running.signal.aborted) return;
+    fill(layer, found.features);
+    if (found.features.length < found.matched) told.set(layer.id, `cut/${found.features.length}/${found.matched}`);
+    else told.delete(layer.id);
+  } catch (error) {
+    if (running.signal.aborted) return;
+    told.set(layer.id, "failed");
+    console.warn(error);
+  }
+}
+
+/** @param {Layer} layer @param {Feature[]} found */
+function fill(layer, found) {
+  const wanted = Object.entries(layer.where);
+  const placed = found.filter((one) => one.geometry && wanted.every(([name, value]) => one.properties[name] === value));
+  features.set(layer.id, placed);
+  map.getSource(layer.id)?.setData({
+    type: "FeatureCollection",
+    features: placed.map((one, n) => ({
+      type: "Feature",
+      id: n,
+      geometry: one.geometry,
+      properties: { n, s: scale.stepOf(layer, one.properties) },
+    })),
+  });
+}
+
+/** What the reader should know of what is drawn. */
+function words() {
+  const title = (/** @type {string} */ id) => pick(/** @type {Layer} */ (api.layer(id)).title);
+  const of = (/** @type {string} */ what) => [...told].filter(([, said]) => said.startsWith(what)).map(([id]) => id);
+  const lines = [];
+  if (of("zoom").length) lines.push(t("map_zoom_in", { layers: of("zoom").map(title).join(t("list_comma")) }));
+  for (const id of of("cut")) {
+    const [, n, all] = (told.get(id) ?? "").split("/");
+    lines.push(t("map_cut", { layer: title(id), n: number(Number(n)), of: number(Number(all)) }));
+  }
+  for (const id of of("failed")) lines.push(t("map_layer_failed", { layer: title(id) }));
+  say(lines.join("\n"));
+}
+
+/** @param {string} text */
+function say(text) {
+  const place = document.getElementById("map-words");
+  if (place && place.textContent !== text) place.textContent = text;
+}
+
+function here() {
+  const { lng, lat } = map.getCenter();
+  return [Number(lng.toFixed(4)), Number(lat.toFixed(4)), Number(map.getZoom().toFixed(2))];
+}
+
+function box() {
+  const bounds = map.getBounds();
+  return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+}
+
+async function moved() {
+  state.set({ view: /** @type {[number, number, number]} */ (here()) });
+  const layer = api.layer("municipality");
+  if (layer?.count && !layer.tiles && !(layer.bytes !== null && layer.bytes < 1_000_000)) landHere(layer);
+  await Promise.all([...drawn.keys()].map((id) => load(/** @type {Layer} */ (api.layer(id)))));
+  words();
+}
+
+/** The layers on the map that can be pointed at. */
+function pointable() {
+  return map.getStyle().layers.map((/** @type {{id: string}} */ one) => one.id).filter((/** @type {string} */ id) => id.includes("/") && !id.endsWith("/casing"));
+}
+
+/** @param {{point: {x: number, y: number}}} event */
+function under(event) {
+  const { x, y } = event.point;
+  const around = [[x - 4, y - 4], [x + 4, y + 4]];
+  const found = new Map();
+  for (const one of map.queryRenderedFeatures(around, { layers: pointable() })) {
+    const layer = api.layer(one.layer.id.split("/")[0]);
+    if (!layer) continue;
+    const feature = usesTiles(layer) ? one : features.get(layer.id)?.[one.properties.n];
+    if (!feature) continue;
+    const id = String(feature.properties.id ?? feature.id);
+    found.set(`${layer.id}/${id}`, { layer, id, properties: feature.properties });
+  }
+  return [...found.values()];
+}
+
+/** @param {any} event */
+function clicked(event) {
+  const found = under(event);
+  if (found.length === 1) details.select(found[0].layer.id, found[0].id);
+  else if (found.length > 1) details.choose(found.slice(0, 100));
+}
+
+/** @param {any} event */
+function hover(event) {
+  map.getCanvas().style.cursor = under(event).length ? "pointer" : "";
+}
+
+/** Mark the feature whose details are open. @param {string | null} selected */
+function mark(selected) {
+  const [layer, ...rest] = (selected ?? "").split("/");
+  const feature = features.get(layer)?.find((one) => one.id === rest.join("/"));
+  map.getSource("selected").setData(feature?.geometry ? { type: "Feature", properties: {}, geometry: feature.geometry } : NOTHING);
+}
+
+/** Outline a municipality. Returns its areas. @param {string | null} code @returns {Promise<Feature[]>} */
+async function outline(code) {
+  const layer = api.layer("municipality");
+  const found = code && layer ? await api.features(layer, { muni: code, limit: 50 }).catch(() => null) : null;
+  map.getSource("chosen").setData({ type: "FeatureCollection", features: found?.features ?? [] });
+  return found?.features ?? [];
+}
+
+/** Show a municipality. @param {string | null} code */
+async function frame(code) {
+  const bounds = new maplibre.LngLatBounds();
+  for (const { geometry } of await outline(code)) extend(bounds, /** @type {any} */ (geometry)?.coordinates);
+  if (!bounds.isEmpty()) fit(bounds);
+}
+
+/** @param {any} bounds @param {any} coordinates */
+function extend(bounds, coordinates) {
+  if (typeof coordinates?.[0] === "number") bounds.extend(coordinates);
+  else for (const one of coordinates ?? []) extend(bounds, one);
+}
+
+/** @param {any} bounds */
+function fit(bounds) {
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  map.fitBounds(bounds, { padding: { top: 48, left: 24, right: 56, bottom: 88 }, maxZoom: 13, animate: !still, duration: 600 });
+}
+
+/** Where there is something: the box of the layers that are shown. */
+function home() {
+  const boxes = panel.shown().map((id) => api.layer(id)).filter((one) => one?.count && one.bbox).map((one) => /** @type {number[]} */ (one?.bbox));
+  const near = boxes.filter(([w, s, e, n]) => w >= JAPAN[0] - 6 && s >= JAPAN[1] - 6 && e <= JAPAN[2] + 10 && n <= JAPAN[3] + 6);
+  if (near.length === 0) return JAPAN;
+  return near.reduce((one, other) => [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[2], other[2]), Math.max(one[3], other[3])]);
+}
+
+function homeButton() {
+  const group = panel.make("div", "maplibregl-ctrl maplibregl-ctrl-group");
+  const button = /** @type {HTMLButtonElement} */ (panel.make("button", "", "⌂"));
+  button.type = "button";
+  button.title = t("home_button");
+  button.setAttribute("aria-label", t("home_button"));
+  button.addEventListener("click", () => fit(home()));
+  group.append(button);
+  return group;
+}
+
+/** The switch for 地理院タイル: the only thing on this page that asks another server, and only when it is on. */
+function background() {
+  const group = panel.make("div", "maplibregl-ctrl maplibregl-ctrl-group background");
+  const label = panel.make("label");
+  const tick = /** @type {HTMLInputElement} */ (panel.make("input"));
+  tick.type = "checkbox";
+  tick.id = "gsi";
+  tick.addEventListener("change", () => gsi(tick.checked));
+  label.title = t("basemap_note");
+  label.append(tick, panel.make("span", "", t("basemap")));
+  group.append(label);
+  return group;
+}
+
+/** @param {boolean} on */
+function gsi(on) {
+  if (map.getLayer("gsi")) map.removeLayer("gsi");
+  if (map.getSource("gsi")) map.removeSource("gsi");
+  for (const id of ["land", "names"]) if (map.getLayer(id)) map.setLayoutProperty(id, "visibility", on ? "none" : "visible");
+  if (!on) return;
+  map.addSource("gsi", {
+    type: "raster",
+    tiles: [GSI],
+    tileSize: 256,
+    minzoom: 5,
+    maxzoom: 18,
+    attribution: '<a href="https://maps.gsi.go.jp/development/ichiran.html">地理院タイル（淡色地図）</a>',
+  });
+  const first = map.getStyle().layers[1].id;
+  map.addLayer({ id: "gsi", type: "raster", source: "gsi" }, first);
+}
+
+/** Draw an image that the style asks for: "area/<layer>/<step>" or "sign/<layer>/<step>". @param {string} id */
+function image(id) {
+  const [kind, layerId, at] = id.split("/");
+  const layer = api.layer(layerId);
+  const step = layer && scale.steps(layer)[Number(at)];
+  if (!layer || !step || map.hasImage(id)) return;
+  const ratio = 2;
+  if (kind === "sign") {
+    const canvas = scale.sign(step, layer.geometry === "polygon" ? "line" : layer.geometry, ratio);
+    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    map.addImage(id, pen.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: ratio });
+    return;
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 12 * ratio;
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  scale.fillPattern(pen, step, canvas.width);
+  map.addImage(id, pen.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: ratio });
+}
+
+/** Text for MapLibre's line of credits, which takes HTML. @param {string} text */
+function plainText(text) {
+  const one = document.createElement("span");
+  one.textContent = text;
+  return one.innerHTML;
+}
+
+/** @param {string} path */
+function script(path) {
+  return new Promise((resolve, reject) => {
+    const one = document.createElement("script");
+    one.src = new URL(path, import.meta.url).href;
+    one.onload = resolve;
+    one.onerror = () => reject(new Error(`${path} could not be loaded`));
+    document.head.append(one);
+  });
+}
+
+/** @param {string} path */
+function style(path) {
+  return new Promise((resolve, reject) => {
+    const one = document.createElement("link");
+    one.rel = "stylesheet";
+    one.href = new URL(path, import.meta.url).href;
+    one.onload = resolve;
+    one.onerror = () => reject(new Error(`${path} could not be loaded`));
+    document.head.prepend(one);
+  });
+}
