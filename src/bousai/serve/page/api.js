@@ -113,7 +113,10 @@ export function features(one, only = {}) {
     return remembered(kept, `${url}#${one.version}`, async () => whole(await json(url)));
   }
   const limit = only.limit ?? MOST;
-  const more = { ...(only.bbox && { bbox: only.bbox.map((n) => n.toFixed(5)).join(",") }), ...(only.muni && { muni: only.muni }) };
+  const more = {
+    ...(only.bbox && { bbox: only.bbox.map((n) => n.toFixed(5)).join(",") }),
+    ...(only.muni && { muni: only.muni }),
+  };
   const url = `${state.base}${one.items}${asked({ ...more, limit: String(Math.min(limit, PAGE)) })}`;
   if (only.signal) return pages(url, limit, only.signal);
   return remembered(kept, `${url}#${limit}#${one.version}`, () => pages(url, limit));

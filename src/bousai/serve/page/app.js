@@ -38,7 +38,11 @@ function language() {
 function languages() {
   const group = element("languages");
   group.hidden = false;
-  for (const [lang, name, code] of [["ja", "日本語", "ja"], ["easy", "やさしい日本語", "ja"], ["en", "English", "en"]]) {
+  for (const [lang, name, code] of [
+    ["ja", "日本語", "ja"],
+    ["easy", "やさしい日本語", "ja"],
+    ["en", "English", "en"],
+  ]) {
     const button = document.createElement("button");
     button.type = "button";
     button.lang = code;
@@ -87,11 +91,20 @@ function asOf() {
 async function again() {
   if (document.hidden) return;
   try {
-    const before = api.known().layers.map((one) => one.version).join();
+    const before = api
+      .known()
+      .layers.map((one) => one.version)
+      .join();
     await api.layers();
     element("notice").textContent = "";
     panel.refresh();
-    if (before !== api.known().layers.map((one) => one.version).join()) {
+    if (
+      before !==
+      api
+        .known()
+        .layers.map((one) => one.version)
+        .join()
+    ) {
       document.dispatchEvent(new CustomEvent("bousai:published"));
     }
   } catch {
@@ -108,7 +121,9 @@ function failed(error) {
 
 start().catch((error) => {
   console.error(error);
-  element("notice").textContent = has("failed") ? t("failed") : "情報を読み込めませんでした。ページを再読み込みしてください。 / Could not load. Please reload the page.";
+  element("notice").textContent = has("failed")
+    ? t("failed")
+    : "情報を読み込めませんでした。ページを再読み込みしてください。 / Could not load. Please reload the page.";
 });
 
 /** @param {string} key */

@@ -55,7 +55,8 @@ async function show(selected, focus) {
   open([make("p", "", t("loading"))], focus);
   try {
     const [fields, feature] = await Promise.all([api.fields(layerId), find(layer, id)]);
-    if (mine === turn) open([...heading(layer, feature), ...facts(layer, fields, feature.properties), sources(layer, id)], false);
+    if (mine === turn)
+      open([...heading(layer, feature), ...facts(layer, fields, feature.properties), sources(layer, id)], false);
   } catch (error) {
     if (mine === turn) open([make("p", "doubt", refused(error))], false);
   }
@@ -63,7 +64,8 @@ async function show(selected, focus) {
 
 /** @param {unknown} error */
 function refused(error) {
-  if (error instanceof api.Refused) return error.status === 404 ? t("feature_gone") : `${error.message} ${error.remedy}`;
+  if (error instanceof api.Refused)
+    return error.status === 404 ? t("feature_gone") : `${error.message} ${error.remedy}`;
   return t("offline");
 }
 
@@ -130,7 +132,10 @@ function heading(layer, feature) {
 /** The titles of the feeds that a feature came from. @param {string | null} source */
 function feeds(source) {
   if (!source) return null;
-  return source.split(" ").map((id) => (api.known().feeds[id] ? `${pick(api.known().feeds[id])}（${id}）` : id)).join(t("list_comma"));
+  return source
+    .split(" ")
+    .map((id) => (api.known().feeds[id] ? `${pick(api.known().feeds[id])}（${id}）` : id))
+    .join(t("list_comma"));
 }
 
 /** @param {Layer} layer @param {Field[]} fields @param {Record<string, any>} properties @returns {HTMLElement[]} */
@@ -145,7 +150,10 @@ function facts(layer, fields, properties) {
   }
   if (!absent.length) return [list];
   const rest = make("details", "absent");
-  rest.append(make("summary", "", t("absent", { n: absent.length })), make("p", "note", absent.join(t("list_comma"))));
+  rest.append(
+    make("summary", "", t("absent", { n: absent.length })),
+    make("p", "note", absent.join(t("list_comma"))),
+  );
   return [list, rest];
 }
 
@@ -214,7 +222,11 @@ export function count(one, unit) {
   const said = one.text ? `${t("bracket_open")}${one.text}${t("bracket_close")}` : "";
   if (one.value === null) return t(`count_${one.state}`) + said;
   const amount = number(one.value) + (unit ? ` ${unit}` : "");
-  return t(`qualifier_${one.qualifier}`, { n: amount }) + (one.state === "reported" ? "" : ` ${t(`count_${one.state}`)}`) + said;
+  return (
+    t(`qualifier_${one.qualifier}`, { n: amount }) +
+    (one.state === "reported" ? "" : ` ${t(`count_${one.state}`)}`) +
+    said
+  );
 }
 
 /** @param {string | null | undefined} iso */
@@ -312,7 +324,10 @@ export async function list(layerId) {
     more.type = "button";
     more.addEventListener("click", add);
     add();
-    const shownOf = all.length < found.matched ? t("list_some", { n: number(all.length), of: number(found.matched) }) : t("list_all", { n: number(all.length) });
+    const shownOf =
+      all.length < found.matched
+        ? t("list_some", { n: number(all.length), of: number(found.matched) })
+        : t("list_all", { n: number(all.length) });
     const where = muni ? `${t("in_muni", { code: muni })} ` : "";
     open([make("h3", "", pick(layer.title)), make("p", "note", where + shownOf), list, more], false);
   } catch (error) {
@@ -328,7 +343,9 @@ function entry(layer, id, properties, withLayer) {
   button.type = "button";
   const words = make("span");
   words.append(make("strong", "", nameOf(layer, properties)));
-  const said = [withLayer ? pick(layer.title) : "", layer.scale ? scale.words(step, layer, pick) : ""].filter(Boolean);
+  const said = [withLayer ? pick(layer.title) : "", layer.scale ? scale.words(step, layer, pick) : ""].filter(
+    Boolean,
+  );
   if (said.length) words.append(make("span", "note", said.join(" · ")));
   button.append(scale.sign(step, layer.geometry), words);
   button.addEventListener("click", () => select(layer.id, id));

@@ -40,7 +40,12 @@ export async function mount(element) {
     map = new maplibre.Map({
       container: element,
       style: ground(),
-      ...(view ? { center: [view[0], view[1]], zoom: view[2] } : { bounds: home(), fitBoundsOptions: { padding: { top: 48, left: 24, right: 56, bottom: 88 }, maxZoom: 11 } }),
+      ...(view
+        ? { center: [view[0], view[1]], zoom: view[2] }
+        : {
+            bounds: home(),
+            fitBoundsOptions: { padding: { top: 48, left: 24, right: 56, bottom: 88 }, maxZoom: 11 },
+          }),
       localIdeographFontFamily: scale.FONT,
       attributionControl: false,
       dragRotate: false,
@@ -50,7 +55,11 @@ export async function mount(element) {
       minZoom: 3,
       maxZoom: 18,
       fadeDuration: 0,
-      locale: { "NavigationControl.ZoomIn": t("zoom_in_button"), "NavigationControl.ZoomOut": t("zoom_out_button"), "Map.Title": t("map_label") },
+      locale: {
+        "NavigationControl.ZoomIn": t("zoom_in_button"),
+        "NavigationControl.ZoomOut": t("zoom_out_button"),
+        "Map.Title": t("map_label"),
+      },
     });
   } catch {
     say(t("map_no_webgl"));
@@ -91,13 +100,23 @@ function ground() {
     layers: [
       { id: "sea", type: "background", paint: { "background-color": "#cfdde8" } },
       { id: "chosen", type: "line", source: "chosen", paint: { "line-color": "#0b5cab", "line-width": 3 } },
-      { id: "selected-line", type: "line", source: "selected", paint: { "line-color": "#000000", "line-width": 4, "line-dasharray": [2, 1] } },
+      {
+        id: "selected-line",
+        type: "line",
+        source: "selected",
+        paint: { "line-color": "#000000", "line-width": 4, "line-dasharray": [2, 1] },
+      },
       {
         id: "selected-point",
         type: "circle",
         source: "selected",
         filter: ["==", ["geometry-type"], "Point"],
-        paint: { "circle-radius": 15, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": "#000000", "circle-stroke-width": 3 },
+        paint: {
+          "circle-radius": 15,
+          "circle-color": "rgba(0,0,0,0)",
+          "circle-stroke-color": "#000000",
+          "circle-stroke-width": 3,
+        },
       },
     ],
   };
@@ -157,7 +176,8 @@ function changed(now, before) {
   if (now.lang !== before.lang) words();
   if (now.muni !== before.muni) frame(now.muni);
   if (now.selected !== before.selected) mark(now.selected);
-  if (now.view && JSON.stringify(now.view) !== JSON.stringify(here())) map.jumpTo({ center: now.view.slice(0, 2), zoom: now.view[2] });
+  if (now.view && JSON.stringify(now.view) !== JSON.stringify(here()))
+    map.jumpTo({ center: now.view.slice(0, 2), zoom: now.view[2] });
 }
 
 /** Bring the layers on the map to those that are ticked. @param {boolean} anew everything is asked again */
@@ -176,11 +196,13 @@ async function draw(anew) {
 
 /** The first style layer of the next layer above `id` that is drawn. @param {string} id @param {string[]} sorted */
 function above(id, sorted) {
-  for (const next of sorted.slice(sorted.indexOf(id) + 1)) {
+  const area = (/** @type {string} */ one) => api.layer(one)?.geometry === "polygon";
+  for (const next of sorted.slice(sorted.indexOf(id) + 1).filter((one) => area(one) === area(id))) {
     const there = map.getStyle().layers.find((/** @type {{id: string}} */ one) => one.id.startsWith(`${next}/`));
     if (there) return there.id;
   }
-  return "chosen";
+  // Areas lie under boundaries and names, all else above them.
+  return area(id) && map.getLayer("boundary") ? "boundary" : "chosen";
 }
 
 /** @param {string} id */
@@ -208,22 +230,56 @@ function add(layer, before) {
   const step = tiled ? scale.stepExpression(layer) : ["get", "s"];
   const pictured = (/** @type {string} */ kind) => ["concat", `${kind}/${layer.id}/`, ["to-string", step]];
   const colours = scale.steps(layer).map((one) => one.colour);
-  const colour = colours.length === 1 ? colours[0] : ["match", step, ...colours.slice(0, -1).flatMap((one, at) => [at, one]), colours.at(-1)];
+  const colour =
+    colours.length === 1
+      ? colours[0]
+      : ["match", step, ...colours.slice(0, -1).flatMap((one, at) => [at, one]), colours.at(-1)];
   const ranks = scale.steps(layer).map((one) => one.rank);
-  const rank = ranks.length === 1 ? 0 : ["match", step, ...ranks.slice(0, -1).flatMap((one, at) => [at, one]), ranks.at(-1)];
+  const rank =
+    ranks.length === 1 ? 0 : ["match", step, ...ranks.slice(0, -1).flatMap((one, at) => [at, one]), ranks.at(-1)];
   const from = { source: layer.id, ...(tiled && { "source-layer": layer.id }) };
-  const put = (/** @type {Record<string, any>} */ one) => map.addLayer({ ...from, ...one, id: `${layer.id}/${one.id}` }, before);
+  const put = (/** @type {Record<string, any>} */ one) =>
+    map.addLayer({ ...from, ...one, id: `${layer.id}/${one.id}` }, before);
   const area = ["==", ["geometry-type"], "Polygon"];
   const line = ["==", ["geometry-type"], "LineString"];
   const point = ["==", ["geometry-type"], "Point"];
-  put({ id: "fill", type: "fill", filter: area, layout: { "fill-sort-key": rank }, paint: { "fill-pattern": pictured("area"), "fill-opacity": 0.72 } });
-  put({ id: "edge", type: "line", filter: area, layout: { "line-sort-key": rank }, paint: { "line-color": "#2b2b2b", "line-width": 0.8, "line-opacity": 0.8 } });
+  put({
+    id: "fill",
+    type: "fill",
+    filter: area,
+    layout: { "fill-sort-key": rank },
+    paint: { "fill-pattern": pictured("area"), "fill-opacity": 0.66 },
+  });
+  put({
+    id: "edge",
+    type: "line",
+    filter: area,
+    layout: { "line-sort-key": rank },
+    paint: { "line-color": "#2b2b2b", "line-width": 0.8, "line-opacity": 0.8 },
+  });
   put({ id: "casing", type: "line", filter: line, paint: { "line-color": "#ffffff", "line-width": 7 } });
-  put({ id: "line", type: "line", filter: line, layout: { "line-sort-key": rank }, paint: { "line-color": colour, "line-width": 4 } });
+  put({
+    id: "line",
+    type: "line",
+    filter: line,
+    layout: { "line-sort-key": rank },
+    paint: { "line-color": colour, "line-width": 4 },
+  });
   // A dot for each point, however near they are; signs where there is room.
-  put({ id: "dot", type: "circle", filter: point, layout: { "circle-sort-key": rank }, paint: { "circle-color": colour, "circle-radius": 5, "circle-stroke-color": "#3a3a3a", "circle-stroke-width": 1 } });
+  put({
+    id: "dot",
+    type: "circle",
+    filter: point,
+    layout: { "circle-sort-key": rank },
+    paint: { "circle-color": colour, "circle-radius": 5, "circle-stroke-color": "#3a3a3a", "circle-stroke-width": 1 },
+  });
   const placed = { "icon-image": pictured("sign"), "icon-padding": 1, "symbol-sort-key": ["-", 0, rank] };
-  put({ id: "sign", type: "symbol", filter: ["any", point, line], layout: { ...placed, "icon-ignore-placement": false } });
+  put({
+    id: "sign",
+    type: "symbol",
+    filter: ["any", point, line],
+    layout: { ...placed, "icon-ignore-placement": false },
+  });
   if (colours.length > 1) {
     put({ id: "areasign", type: "symbol", filter: area, minzoom: 7, layout: placed });
   }
@@ -265,7 +321,9 @@ async function load(layer) {
 /** @param {Layer} layer @param {Feature[]} found */
 function fill(layer, found) {
   const wanted = Object.entries(layer.where);
-  const placed = found.filter((one) => one.geometry && wanted.every(([name, value]) => one.properties[name] === value));
+  const placed = found.filter(
+    (one) => one.geometry && wanted.every(([name, value]) => one.properties[name] === value),
+  );
   features.set(layer.id, placed);
   map.getSource(layer.id)?.setData({
     type: "FeatureCollection",
@@ -318,13 +376,19 @@ async function moved() {
 
 /** The layers on the map that can be pointed at. */
 function pointable() {
-  return map.getStyle().layers.map((/** @type {{id: string}} */ one) => one.id).filter((/** @type {string} */ id) => id.includes("/") && !id.endsWith("/casing"));
+  return map
+    .getStyle()
+    .layers.map((/** @type {{id: string}} */ one) => one.id)
+    .filter((/** @type {string} */ id) => id.includes("/") && !id.endsWith("/casing"));
 }
 
 /** @param {{point: {x: number, y: number}}} event */
 function under(event) {
   const { x, y } = event.point;
-  const around = [[x - 4, y - 4], [x + 4, y + 4]];
+  const around = [
+    [x - 4, y - 4],
+    [x + 4, y + 4],
+  ];
   const found = new Map();
   for (const one of map.queryRenderedFeatures(around, { layers: pointable() })) {
     const layer = api.layer(one.layer.id.split("/")[0]);
@@ -353,7 +417,9 @@ function hover(event) {
 function mark(selected) {
   const [layer, ...rest] = (selected ?? "").split("/");
   const feature = features.get(layer)?.find((one) => one.id === rest.join("/"));
-  map.getSource("selected").setData(feature?.geometry ? { type: "Feature", properties: {}, geometry: feature.geometry } : NOTHING);
+  map
+    .getSource("selected")
+    .setData(feature?.geometry ? { type: "Feature", properties: {}, geometry: feature.geometry } : NOTHING);
 }
 
 /** Outline a municipality. Returns its areas. @param {string | null} code @returns {Promise<Feature[]>} */
@@ -380,15 +446,31 @@ function extend(bounds, coordinates) {
 /** @param {any} bounds */
 function fit(bounds) {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  map.fitBounds(bounds, { padding: { top: 48, left: 24, right: 56, bottom: 88 }, maxZoom: 13, animate: !still, duration: 600 });
+  map.fitBounds(bounds, {
+    padding: { top: 48, left: 24, right: 56, bottom: 88 },
+    maxZoom: 13,
+    animate: !still,
+    duration: 600,
+  });
 }
 
 /** Where there is something: the box of the layers that are shown. */
 function home() {
-  const boxes = panel.shown().map((id) => api.layer(id)).filter((one) => one?.count && one.bbox).map((one) => /** @type {number[]} */ (one?.bbox));
-  const near = boxes.filter(([w, s, e, n]) => w >= JAPAN[0] - 6 && s >= JAPAN[1] - 6 && e <= JAPAN[2] + 10 && n <= JAPAN[3] + 6);
+  const boxes = panel
+    .shown()
+    .map((id) => api.layer(id))
+    .filter((one) => one?.count && one.bbox)
+    .map((one) => /** @type {number[]} */ (one?.bbox));
+  const near = boxes.filter(
+    ([w, s, e, n]) => w >= JAPAN[0] - 6 && s >= JAPAN[1] - 6 && e <= JAPAN[2] + 10 && n <= JAPAN[3] + 6,
+  );
   if (near.length === 0) return JAPAN;
-  return near.reduce((one, other) => [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[2], other[2]), Math.max(one[3], other[3])]);
+  return near.reduce((one, other) => [
+    Math.min(one[0], other[0]),
+    Math.min(one[1], other[1]),
+    Math.max(one[2], other[2]),
+    Math.max(one[3], other[3]),
+  ]);
 }
 
 function homeButton() {
@@ -420,7 +502,8 @@ function background() {
 function gsi(on) {
   if (map.getLayer("gsi")) map.removeLayer("gsi");
   if (map.getSource("gsi")) map.removeSource("gsi");
-  for (const id of ["land", "names"]) if (map.getLayer(id)) map.setLayoutProperty(id, "visibility", on ? "none" : "visible");
+  for (const id of ["land", "names"])
+    if (map.getLayer(id)) map.setLayoutProperty(id, "visibility", on ? "none" : "visible");
   if (!on) return;
   map.addSource("gsi", {
     type: "raster",

@@ -23,7 +23,13 @@ let names = null;
 
 /** The ids of the layers that are shown now. */
 export function shown() {
-  return state.get().layers ?? api.known().layers.filter((one) => one.first).map((one) => one.id);
+  return (
+    state.get().layers ??
+    api
+      .known()
+      .layers.filter((one) => one.first)
+      .map((one) => one.id)
+  );
 }
 
 /** @param {HTMLElement} listElement @param {HTMLElement} searchElement */
@@ -51,7 +57,9 @@ export function refresh() {
       const section = make("details", "group");
       const open = opened.get(group.id) ?? those.some((one) => shown().includes(one.id));
       /** @type {HTMLDetailsElement} */ (section).open = open;
-      section.addEventListener("toggle", () => opened.set(group.id, /** @type {HTMLDetailsElement} */ (section).open));
+      section.addEventListener("toggle", () =>
+        opened.set(group.id, /** @type {HTMLDetailsElement} */ (section).open),
+      );
       const summary = make("summary");
       const title = make("h3", "", pick(group));
       const on = make("span", "on");
@@ -126,12 +134,19 @@ function health(layer) {
   if (layer.published_at === null) return line;
   const good = feeds.filter((feed) => !DOUBTFUL.includes(feed.state) && feed.state !== "paused");
   const bad = feeds.filter((feed) => DOUBTFUL.includes(feed.state));
-  const newest = good.map((feed) => feed.last_fetch_at ?? "").sort().at(-1);
+  const newest = good
+    .map((feed) => feed.last_fetch_at ?? "")
+    .sort()
+    .at(-1);
   if (newest) line.append(make("span", "age", t("fetched_ago", { age: ago(newest) })));
   if (bad.length) {
     const all = bad.length === feeds.length;
     const kinds = [...new Set(bad.map((feed) => t(`feed_${feed.state}`)))].join(t("list_comma"));
-    const said = make("span", "doubt", t(all ? "sources_all_bad" : "sources_bad", { n: bad.length, of: feeds.length, kinds }));
+    const said = make(
+      "span",
+      "doubt",
+      t(all ? "sources_all_bad" : "sources_bad", { n: bad.length, of: feeds.length, kinds }),
+    );
     line.append(said);
   }
   return line;
@@ -173,7 +188,14 @@ function about(layer) {
     if (box.childElementCount > 1) return;
     box.append(make("p", "", pick(layer.description)));
     if (layer.scale) {
-      const from = [...new Set(scale.steps(layer).map((step) => step.source).filter(Boolean))];
+      const from = [
+        ...new Set(
+          scale
+            .steps(layer)
+            .map((step) => step.source)
+            .filter(Boolean),
+        ),
+      ];
       box.append(make("p", "note", `${t("colours_from")}: ${from.join(" / ")}`));
     }
     const ul = make("ul", "feeds");
@@ -275,7 +297,10 @@ async function look(field, found, said) {
       li.id = `muni-${code}`;
       li.setAttribute("role", "option");
       li.setAttribute("aria-selected", "false");
-      li.append(make("span", "", pref + name), make("span", "note", layers ? t("muni_layers", { n: layers }) : t("muni_none")));
+      li.append(
+        make("span", "", pref + name),
+        make("span", "note", layers ? t("muni_layers", { n: layers }) : t("muni_none")),
+      );
       li.addEventListener("pointerdown", (event) => {
         event.preventDefault();
         choose(code, field, found);
@@ -300,7 +325,7 @@ function move(event, field, found) {
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
   event.preventDefault();
   const next = (at + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length;
-  options.forEach((one, number) => one.setAttribute("aria-selected", String(number === next)));
+  for (const [number, one] of options.entries()) one.setAttribute("aria-selected", String(number === next));
   options[next]?.scrollIntoView({ block: "nearest" });
   field.setAttribute("aria-activedescendant", options[next]?.id ?? "");
 }

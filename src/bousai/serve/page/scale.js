@@ -6,9 +6,31 @@ import { t } from "./words.js";
 /** @typedef {import("./api.js").Layer} Layer @typedef {import("./api.js").Step} Step */
 
 /** What has no scale, by the kind of its place. @type {Step} */
-const PLAIN = { value: "", rank: 1, colour: "#0b5cab", ink: "#ffffff", pattern: "", symbol: "●", ja: "", en: "", easy: "", source: "" };
+const PLAIN = {
+  value: "",
+  rank: 1,
+  colour: "#0b5cab",
+  ink: "#ffffff",
+  pattern: "",
+  symbol: "●",
+  ja: "",
+  en: "",
+  easy: "",
+  source: "",
+};
 /** A value that the scale does not have, or none: shown, and said to be that. @type {Step} */
-const OTHER = { value: "", rank: 0, colour: "#ffffff", ink: "#3a3a3a", pattern: "dots", symbol: "？", ja: "", en: "", easy: "", source: "" };
+const OTHER = {
+  value: "",
+  rank: 0,
+  colour: "#ffffff",
+  ink: "#3a3a3a",
+  pattern: "dots",
+  symbol: "？",
+  ja: "",
+  en: "",
+  easy: "",
+  source: "",
+};
 
 /**
  * The steps of a layer, the last of which is for values that the scale does not have.
@@ -56,12 +78,21 @@ export function stepExpression(layer) {
   if (all.length === 1 || !layer.colour_by) return ["literal", 0];
   const value = ["get", layer.colour_by];
   if (!layer.or_by) {
-    return ["match", ["to-string", value], ...all.slice(0, -1).flatMap((step, at) => [step.value, at]), all.length - 1];
+    return [
+      "match",
+      ["to-string", value],
+      ...all.slice(0, -1).flatMap((step, at) => [step.value, at]),
+      all.length - 1,
+    ];
   }
-  const cases = all.slice(0, -1).flatMap((step, at) => {
-    if (!step.value.startsWith("<")) return [["all", ["!", ["has", layer.colour_by]], ["==", ["get", layer.or_by], Number(step.value.slice(2))]], at];
-    return [["all", ["has", layer.colour_by], ["<=", ["to-number", value, 1e9], Number(step.value.slice(1))]], at];
-  });
+  /** @type {any[]} */
+  const cases = [];
+  for (const [at, step] of all.slice(0, -1).entries()) {
+    const end = Number(step.value.replace(/^\D+/, ""));
+    const open = ["all", ["!", ["has", layer.colour_by]], ["==", ["get", layer.or_by], end]];
+    const ends = ["all", ["has", layer.colour_by], ["<=", ["to-number", value, 1e9], end]];
+    cases.push(step.value.startsWith("<") ? ends : open, at);
+  }
   return ["case", ...cases, all.length - 1];
 }
 
@@ -86,13 +117,24 @@ export function fillPattern(pen, step, size) {
   const half = size / 2;
   if (step.pattern === "lines") stroke(pen, [[0, half, size, half]]);
   if (step.pattern === "hatch" || step.pattern === "cross") {
-    stroke(pen, [[-half, half, half, -half], [0, size, size, 0], [half, size + half, size + half, half]]);
+    stroke(pen, [
+      [-half, half, half, -half],
+      [0, size, size, 0],
+      [half, size + half, size + half, half],
+    ]);
   }
   if (step.pattern === "cross") {
-    stroke(pen, [[-half, half, half, size + half], [0, 0, size, size], [half, -half, size + half, half]]);
+    stroke(pen, [
+      [-half, half, half, size + half],
+      [0, 0, size, size],
+      [half, -half, size + half, half],
+    ]);
   }
   if (step.pattern === "dots") {
-    for (const [x, y] of [[0.25, 0.25], [0.75, 0.75]]) {
+    for (const [x, y] of [
+      [0.25, 0.25],
+      [0.75, 0.75],
+    ]) {
       pen.beginPath();
       pen.arc(x * size, y * size, size / 10, 0, 7);
       pen.fill();
@@ -126,11 +168,11 @@ export function sign(step, geometry, ratio = window.devicePixelRatio || 1) {
   canvas.setAttribute("aria-hidden", "true");
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   pen.scale(ratio, ratio);
+  const shape = new Path2D();
+  if (geometry === "point") shape.arc(size / 2, size / 2, size / 2 - 2, 0, 7);
+  else shape.roundRect(1.5, 1.5, size - 3, size - 3, 4);
   pen.save();
-  pen.beginPath();
-  if (geometry === "point") pen.arc(size / 2, size / 2, size / 2 - 2, 0, 7);
-  else pen.roundRect(1.5, 1.5, size - 3, size - 3, 4);
-  pen.clip();
+  pen.clip(shape);
   if (geometry === "polygon") fillPattern(pen, step, size);
   else {
     pen.fillStyle = step.colour;
@@ -139,10 +181,10 @@ export function sign(step, geometry, ratio = window.devicePixelRatio || 1) {
   pen.restore();
   pen.lineWidth = 2;
   pen.strokeStyle = "#ffffff";
-  pen.stroke();
+  pen.stroke(shape);
   pen.lineWidth = 1;
   pen.strokeStyle = "#3a3a3a";
-  pen.stroke();
+  pen.stroke(shape);
   const long = [...step.symbol].length;
   pen.font = `700 ${long > 2 ? 9 : long > 1 ? 11 : 12}px ${FONT}`;
   pen.textAlign = "center";
@@ -159,4 +201,5 @@ export function sign(step, geometry, ratio = window.devicePixelRatio || 1) {
 }
 
 /** Fonts that the machine has. */
-export const FONT = '"Hiragino Sans", "Noto Sans CJK JP", "Noto Sans JP", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
+export const FONT =
+  '"Hiragino Sans", "Noto Sans CJK JP", "Noto Sans JP", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
