@@ -23,6 +23,8 @@ import * as state from "./state.js";
  */
 
 const WHOLE_BYTES = 400_000;
+/** A whole layer at the wish of a person, who waits for it. */
+const WISHED_BYTES = 3_000_000;
 const PAGE = 1000;
 const MOST = 20_000;
 
@@ -94,6 +96,11 @@ export function isSmall(one) {
   return one.bytes === null || one.bytes <= WHOLE_BYTES;
 }
 
+/** Whether a person who wants a list of a layer gets all of it. @param {Layer} one */
+export function isListable(one) {
+  return one.bytes === null || one.bytes <= WISHED_BYTES;
+}
+
 /** A layer's address for the times of the state, as GeoJSON. @param {Layer} one */
 export function address(one) {
   const { at, known } = state.get();
@@ -108,7 +115,7 @@ export function address(one) {
  */
 export function features(one, only = {}) {
   const { at, known: by } = state.get();
-  if (!only.bbox && !only.muni && one.file && !at && !by) {
+  if (!only.bbox && !only.muni && !only.limit && one.file && !at && !by) {
     const url = `${state.base}${one.file}`;
     return remembered(kept, `${url}#${one.version}`, async () => whole(await json(url)));
   }

@@ -119,7 +119,7 @@ function heading(layer, feature) {
   const kind = make("p", "note", pick(layer.title));
   if (layer.scale) kind.append(" · ", make("strong", "", scale.words(step, layer, pick)));
   const who = make("dl", "who");
-  pair(who, t("issuer"), text(properties.issuer));
+  pair(who, t("issuer"), text(properties.issuer === "bousai" ? t("issuer_bousai") : properties.issuer));
   pair(who, t("issued_at"), when(properties.issued_at));
   pair(who, t("recorded_at"), when(properties.recorded_at));
   pair(who, t("source"), text(feeds(properties.source)));
@@ -171,7 +171,7 @@ function shown(field, value, layer) {
     const step = all[scale.stepOf(layer, { [field.name]: value })];
     return step === all.at(-1) ? plain(value) : text(scale.words(step, layer, pick));
   }
-  if (typeof value === "number") return text(number(value) + (field.unit ? ` ${field.unit}` : ""));
+  if (typeof value === "number") return text(field.unit ? `${number(value)} ${field.unit}` : String(value));
   return plain(value, field.parts);
 }
 
@@ -179,7 +179,7 @@ function shown(field, value, layer) {
 function plain(value, parts = []) {
   if (value === null || value === undefined) return text(t("not_stated"));
   if (typeof value === "boolean") return text(t(value ? "yes" : "no"));
-  if (typeof value === "number") return text(number(value));
+  if (typeof value === "number") return text(String(value)); // a code or a year has no thousands
   if (typeof value === "string") return string(value);
   if (isCount(value)) return text(count(value, null));
   if (Array.isArray(value)) {
@@ -307,7 +307,7 @@ export async function list(layerId) {
   const mine = ++turn;
   open([make("h3", "", pick(layer.title)), make("p", "", t("loading"))], true);
   try {
-    const some = muni ? { muni } : api.isSmall(layer) ? {} : { limit: LISTED };
+    const some = muni ? { muni } : api.isListable(layer) ? {} : { limit: LISTED };
     const found = await api.features(layer, some);
     if (mine !== turn) return;
     const all = found.features

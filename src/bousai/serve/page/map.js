@@ -149,7 +149,13 @@ async function land() {
       source,
       ...inTiles,
       minzoom: 8.5,
-      layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "text-max-width": 8 },
+      layout: {
+        "text-field": ["get", "name"],
+        "text-font": FONT,
+        "text-size": 12,
+        "text-max-width": 8,
+        "text-anchor": "top",
+      },
       paint: { "text-color": "#33404d", "text-halo-color": "#ffffff", "text-halo-width": 1.6 },
     },
     "chosen",
@@ -238,8 +244,8 @@ function add(layer, before) {
   const rank =
     ranks.length === 1 ? 0 : ["match", step, ...ranks.slice(0, -1).flatMap((one, at) => [at, one]), ranks.at(-1)];
   const from = { source: layer.id, ...(tiled && { "source-layer": layer.id }) };
-  const put = (/** @type {Record<string, any>} */ one) =>
-    map.addLayer({ ...from, ...one, id: `${layer.id}/${one.id}` }, before);
+  const put = (/** @type {Record<string, any>} */ one, under = before) =>
+    map.addLayer({ ...from, ...one, id: `${layer.id}/${one.id}` }, under);
   const area = ["==", ["geometry-type"], "Polygon"];
   const line = ["==", ["geometry-type"], "LineString"];
   const point = ["==", ["geometry-type"], "Point"];
@@ -281,7 +287,9 @@ function add(layer, before) {
     layout: { ...placed, "icon-ignore-placement": false },
   });
   if (colours.length > 1) {
-    put({ id: "areasign", type: "symbol", filter: area, minzoom: 7, layout: placed });
+    // Above the names, which stand below them.
+    const over = { ...placed, "icon-anchor": "bottom" };
+    put({ id: "areasign", type: "symbol", filter: area, minzoom: 7, layout: over }, "chosen");
   }
 }
 

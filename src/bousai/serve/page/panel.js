@@ -174,7 +174,7 @@ function actions(layer) {
   const line = make("p", "actions");
   const open = make("button", "quiet", t("list"));
   /** @type {HTMLButtonElement} */ (open).type = "button";
-  open.setAttribute("aria-label", t("list_of", { layer: pick(layer.title) }));
+  open.setAttribute("aria-label", `${pick(layer.title)} ${t("list")}`);
   open.addEventListener("click", () => details.list(layer.id));
   line.append(open);
   return line;
