@@ -15,6 +15,7 @@ from bousai import catalogue
 from bousai import settings as settings_module
 from bousai.errors import BousaiError
 from bousai.serve import alerts, compression, headers, health, items, map_page, metrics, problem, static
+from bousai.serve.filter_index import Indexes
 from bousai.serve.service import Service
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
@@ -28,13 +29,15 @@ def create(settings: Settings | None = None) -> Starlette:
     """The ASGI application over one installation (default: that of the environment). Opens nothing until asked."""
     own = settings_module.load() if settings is None else settings
     known = catalogue.load(own.config)
-    service = Service(own, known, Snapshots(own, known), ThreadPoolExecutor(_SLOW_AT_ONCE, "slow"))
+    indexes = Indexes(own.data / "serve")
+    service = Service(own, known, Snapshots(own, known), indexes, ThreadPoolExecutor(_SLOW_AT_ONCE, "slow"))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         service.pool.shutdown(wait=False, cancel_futures=True)
         service.snapshots.close()
+        service.indexes.close()
 
     routes = [route for group in _GROUPS for route in group.routes(service)]
     requests = metrics.Requests()

@@ -22,16 +22,17 @@ from starlette.routing import BaseRoute, Route
 
 from bousai.errors import CatalogueError
 from bousai.model import Status
-from bousai.serve import query
+from bousai.serve import crs, filters, query
 from bousai.serve.problem import Problem
 from bousai.serve.service import Service, service
 from bousai.serve.snapshots import Asked, Rows, Snapshot
 
 GEOJSON = "application/geo+json"
 ITEMS = frozenset(
-    ["bbox", "cursor", "datetime", "f", "known-at", "limit", "muni", "properties", "skip-geometry", "status"]
+    "bbox bbox-crs crs cursor datetime f filter filter-crs filter-lang known-at limit muni properties skip-geometry"
+    " status".split()
 )
-ITEM = frozenset(["datetime", "f", "known-at", "status"])
+ITEM = frozenset(["crs", "datetime", "f", "known-at", "status"])
 _STEP = timedelta(seconds=10)
 
 
@@ -84,10 +85,17 @@ async def picture(server: Service, layer_id: str, asked: Mapping[str, str], stat
     return await server.slowly(ask)
 
 
-def _select(snapshot: Snapshot, asked: Mapping[str, str]) -> Rows:
+def _select(server: Service, snapshot: Snapshot, asked: Mapping[str, str]) -> Rows:
     found: list[Rows] = []
     if "bbox" in asked:
-        found.append(snapshot.in_box(query.box("bbox", asked["bbox"])))
+        system = crs.known("bbox-crs", asked["bbox-crs"]) if "bbox-crs" in asked else crs.CRS84
+        found.append(
+            snapshot.in_box(query.degrees("bbox", crs.box_to_crs84(query.box("bbox", asked["bbox"]), system)))
+        )
+    if "filter" in asked:
+        language = query.language(asked.get("filter-lang", filters.LANGUAGES[0]), filters.LANGUAGES)
+        system = crs.known("filter-crs", asked["filter-crs"]) if "filter-crs" in asked else crs.CRS84
+        found.append(filters.rows(snapshot, server.indexes.of(snapshot), asked["filter"], language, system))
     if "muni" in asked:
         found.append(snapshot.in_munis(query.munis(asked["muni"])))
     rows = found.pop() if found else snapshot.every()
@@ -112,7 +120,7 @@ async def page(request: Request, status: Status) -> Page:
             raise Problem(410, "cursor: that picture is no longer kept", remedy="begin again without a cursor")
     else:
         snapshot = await picture(server, layer_id, asked, status)
-    rows = await server.slowly(_select, snapshot, asked)
+    rows = await server.slowly(_select, server, snapshot, asked)
     end = begin + limit
     after = None
     if end < len(rows):
@@ -146,13 +154,19 @@ def _texts(request: Request, snapshot: Snapshot, rows: Rows) -> bytes:
     asked = request.query_params
     names = asked["properties"].split(",") if "properties" in asked else None
     bare = query.flag("skip-geometry", asked["skip-geometry"]) if "skip-geometry" in asked else False
-    if names is None and not bare:
+    system = _system(request)
+    if names is None and not bare and system == crs.CRS84:
         return snapshot.texts(rows)
     known = {field.name for field in (*snapshot.layer.common, *snapshot.layer.fields)}
     for name in names or ():
         if name not in known:
             raise Problem(400, f"properties: no property {name!r}", remedy=f"one of: {', '.join(sorted(known))}")
-    return b",\n".join(_lean(text, names, bare) for text in snapshot.features(rows))
+    lean = (_lean(text, names, bare) for text in snapshot.features(rows.tolist()))
+    return b",\n".join(lean if system == crs.CRS84 else crs.transform(lean, system))
+
+
+def _system(request: Request) -> str:
+    return crs.known("crs", request.query_params["crs"]) if "crs" in request.query_params else crs.CRS84
 
 
 def _lean(text: bytes, names: Sequence[str] | None, bare: bool) -> bytes:
@@ -180,7 +194,10 @@ async def _item(request: Request, status: Status) -> Response:
         return Response(None, 304, headers)
     told = {name: value for name, value in snapshot.members.items() if name not in ("type", "title", "title_en")}
     said = {**told, "links": _links(request, None)}
-    body = snapshot.feature(row)[:-1] + b"," + orjson.dumps(said)[1:]
+    text = snapshot.feature(row)
+    if _system(request) != crs.CRS84:
+        (text,) = crs.transform([text], _system(request))
+    body = text[:-1] + b"," + orjson.dumps(said)[1:]
     return Response(body, 200, headers, GEOJSON)
 
 
@@ -190,7 +207,7 @@ def _headers(request: Request, snapshot: Snapshot) -> dict[str, str]:
         "ETag": f'"{blake2b(asked, digest_size=12).hexdigest()}"',
         "Last-Modified": format_datetime(snapshot.published_at.astimezone(UTC), usegmt=True),
         "Cache-Control": "no-cache",
-        "Content-Crs": "<http://www.opengis.net/def/crs/OGC/1.3/CRS84>",
+        "Content-Crs": f"<{_system(request)}>",
     }
 
 

@@ -110,6 +110,21 @@ def box(name: str, text: str) -> tuple[float, float, float, float]:
     return numbers[0], numbers[1], numbers[half], numbers[half + 1]
 
 
+def degrees(name: str, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A box of west, south, east, north on the earth; west > east crosses the antimeridian."""
+    west, south, east, north = box
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise _wrong(name, "not on the earth", "west,south,east,north in degrees, longitude first, south ≤ north")
+    return box
+
+
+def language(text: str, known: tuple[str, ...]) -> str:
+    """A filter language."""
+    if text not in known:
+        raise _wrong("filter-lang", f"no language {text[:20]!r}", f"one of: {', '.join(known)}")
+    return text
+
+
 def munis(text: str) -> tuple[str, ...]:
     """Municipality codes of JIS X 0402 (five digits, or six with their check digit) and prefectures (two digits).
     With a designated city come its wards, for what is said of a ward is said of the city.

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from bousai.catalogue import Catalogue
+from bousai.serve.filter_index import Indexes
 from bousai.serve.problem import Problem
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
@@ -29,6 +30,7 @@ class Service:
     settings: Settings
     catalogue: Catalogue
     snapshots: Snapshots
+    indexes: Indexes
     pool: ThreadPoolExecutor
 
     def base(self, request: Request) -> str:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ from bousai.settings import Settings
 
 Rows = npt.NDArray[np.int64]
 Box = tuple[float, float, float, float]
+Relation = Literal["intersects", "disjoint", "contains", "within", "touches", "crosses", "overlaps", "equals"]
 
 _HEAD_ENDS = b',"features":[\n'
 _ID = len(b'{"type":"Feature","id":')
@@ -165,6 +166,20 @@ class Snapshot:
             return near
         touching = shapely.intersects(self.geometries(out), shapely.box(*box))
         return np.setdiff1d(near, out[~touching], assume_unique=True)
+
+    def related(self, relation: Relation, shape: Any) -> Rows:
+        """The rows whose geometry stands in a relation of OGC 06-103r4 (6.1.15) to a shape. Those that have no
+        geometry
+        stand in none."""
+        w, s, e, n = self._boxes.T
+        if relation == "disjoint":
+            return np.setdiff1d(np.flatnonzero(~np.isnan(w)), self.related("intersects", shape), assume_unique=True)
+        west, south, east, north = shapely.bounds(shape)
+        near = np.flatnonzero((w <= east) & (e >= west) & (s <= north) & (n >= south))
+        shapely.prepare(shape)
+        # turned around, because what is prepared has to come first
+        turned = {"contains": "within", "within": "contains"}.get(relation, relation)
+        return near[getattr(shapely, turned)(shape, self.geometries(near))] if len(near) else near
 
     def in_munis(self, codes: Iterable[str]) -> Rows:
         """The rows of municipalities (5 digits) or prefectures (2 digits)."""
