@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -78,6 +78,24 @@ def trace(
             path_of = archive.path_of(house.settings.archive, revision["sha256"])
             revisions.append({**revision, "bytes": size, "archived_at": path_of, "verified": True})
         return {"reference": reference, "field": name or None, "revisions": revisions}
+
+
+def revisions_of(
+    house: House, kind: str, item_id: str, *, valid_at: datetime, known_at: datetime, status: Status
+) -> list[dict[str, Any]]:
+    """The revisions that say what an item is at a time, as known at another and as the public may see them."""
+    every = store.history(house.store, kind, item_id, "public")
+    return [
+        one
+        for one in every
+        if one["status"] == status and one["known_from"] <= known_at and _held(one, valid_at, known_at)
+    ]
+
+
+def revisions_numbered(house: House, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """Revisions by their numbers, those that the public may see."""
+    found = (store.trace(house.store, number, "public") for number in dict.fromkeys(numbers))
+    return [one for one in found if one is not None]
 
 
 def _held(revision: Mapping[str, Any], at: datetime, known_at: datetime | None) -> bool:

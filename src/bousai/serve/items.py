@@ -22,17 +22,15 @@ from starlette.routing import BaseRoute, Route
 
 from bousai.errors import CatalogueError
 from bousai.model import Status
-from bousai.serve import crs, filters, query
+from bousai.serve import crs, documents, filters, pages, query
 from bousai.serve.problem import Problem
 from bousai.serve.service import Service, service
 from bousai.serve.snapshots import Asked, Rows, Snapshot
 
 GEOJSON = "application/geo+json"
-ITEMS = frozenset(
-    "bbox bbox-crs crs cursor datetime f filter filter-crs filter-lang known-at limit muni properties skip-geometry"
-    " status".split()
-)
-ITEM = frozenset(["crs", "datetime", "f", "known-at", "status"])
+_PICTURE = frozenset({"crs", "datetime", "f", "known-at", "status"})
+_PAGE = {"bbox", "bbox-crs", "cursor", "filter", "filter-crs", "filter-lang", "limit", "muni", "properties"}
+ITEMS = _PICTURE | _PAGE | {"skip-geometry"}
 _STEP = timedelta(seconds=10)
 
 
@@ -46,18 +44,24 @@ class Page:
     after: query.Cursor | None
 
 
-def routes(service: Service, status: Status = "actual") -> list[BaseRoute]:
-    """The addresses of items; `status` is what they are of where a request does not say."""
+def routes(prefix: str, status: Status) -> list[BaseRoute]:
+    """The addresses of items below `prefix`; `status` is what they are of where a request does not say."""
 
-    async def items(request: Request) -> Response:
-        return await _items(request, status)
+    async def many(request: Request) -> Response:
+        found = await page(request, status)
+        if documents.wanted(request) == "html":
+            return pages.items(request, found, prefix)
+        return _items(request, found)
 
-    async def item(request: Request) -> Response:
-        return await _item(request, status)
+    async def one(request: Request) -> Response:
+        snapshot, row = await feature(request, status)
+        if documents.wanted(request) == "html":
+            return pages.item(request, snapshot, row, prefix)
+        return _item(request, snapshot, row)
 
     return [
-        Route("/collections/{layer}/items", items),
-        Route("/collections/{layer}/items/{feature:path}", item),
+        Route(f"{prefix}/collections/{{layer}}/items", many),
+        Route(f"{prefix}/collections/{{layer}}/items/{{feature:path}}", one),
     ]
 
 
@@ -67,6 +71,7 @@ async def picture(server: Service, layer_id: str, asked: Mapping[str, str], stat
         server.catalogue.layer(layer_id)
     except CatalogueError as error:
         raise Problem(404, error.cause, remedy="see /collections") from None
+    status = query.status(asked["status"]) if "status" in asked else status
     snapshots = server.snapshots
     if not asked.keys() & {"datetime", "known-at"} and status != "test":
         standing = await server.slowly(snapshots.published, layer_id, status)
@@ -108,7 +113,6 @@ async def page(request: Request, status: Status) -> Page:
     """The page that a request asks for. Raises `Problem`."""
     server = service(request)
     asked = query.only(request.query_params, ITEMS)
-    status = query.status(asked["status"]) if "status" in asked else status
     limit = query.limit(asked["limit"]) if "limit" in asked else query.LIMIT
     layer_id = request.path_params["layer"]
     begin = 0
@@ -129,11 +133,10 @@ async def page(request: Request, status: Status) -> Page:
     return Page(snapshot, rows[begin:end], len(rows), after)
 
 
-async def _items(request: Request, status: Status) -> Response:
-    found = await page(request, status)
+def _items(request: Request, found: Page) -> Response:
     snapshot = found.snapshot
     headers = _headers(request, snapshot)
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if documents.has(request, headers["ETag"]):
         return Response(None, 304, headers)
     links = _links(request, found.after)
     said = {
@@ -178,19 +181,21 @@ def _lean(text: bytes, names: Sequence[str] | None, bare: bool) -> bytes:
     return orjson.dumps(feature)
 
 
-async def _item(request: Request, status: Status) -> Response:
+async def feature(request: Request, status: Status) -> tuple[Snapshot, int]:
+    """The feature that a request asks for: its snapshot and its row. Raises `Problem`."""
     server = service(request)
-    asked = query.only(request.query_params, ITEM)
-    status = query.status(asked["status"]) if "status" in asked else status
+    asked = query.only(request.query_params, _PICTURE)
     layer_id, feature_id = request.path_params["layer"], request.path_params["feature"]
     snapshot = await picture(server, layer_id, asked, status)
     row = await server.slowly(snapshot.row_of, feature_id)
     if row is None:
-        raise Problem(
-            404, f"no feature {feature_id[:200]!r} in {layer_id}", remedy="it may have ended: try datetime="
-        )
+        raise no_feature(snapshot, feature_id)
+    return snapshot, row
+
+
+def _item(request: Request, snapshot: Snapshot, row: int) -> Response:
     headers = _headers(request, snapshot)
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if documents.has(request, headers["ETag"]):
         return Response(None, 304, headers)
     told = {name: value for name, value in snapshot.members.items() if name not in ("type", "title", "title_en")}
     said = {**told, "links": _links(request, None)}
@@ -201,12 +206,19 @@ async def _item(request: Request, status: Status) -> Response:
     return Response(body, 200, headers, GEOJSON)
 
 
+def no_feature(snapshot: Snapshot, feature_id: str) -> Problem:
+    """There is none of this id in a picture."""
+    cause = f"no feature {feature_id[:200]!r} in {snapshot.layer.id} at {snapshot.members['bousai:valid_at']}"
+    return Problem(404, cause, remedy="it may have ended, or not begun: ask with datetime=")
+
+
 def _headers(request: Request, snapshot: Snapshot) -> dict[str, str]:
     asked = f"{snapshot.key} {request.url}".encode()
     return {
         "ETag": f'"{blake2b(asked, digest_size=12).hexdigest()}"',
         "Last-Modified": format_datetime(snapshot.published_at.astimezone(UTC), usegmt=True),
         "Cache-Control": "no-cache",
+        "Vary": "Accept",
         "Content-Crs": f"<{_system(request)}>",
     }
 

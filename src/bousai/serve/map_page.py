@@ -49,8 +49,6 @@ def routes(service: Service) -> list[BaseRoute]:
         Route("/map/layers.json", _layers),
         Route("/map/fields/{layer}.json", _fields),
         Route("/map/municipalities.json", _municipalities),
-        Route("/", page),
-        Route("/exercise/", page),
     ]
 
 
@@ -81,7 +79,7 @@ def page(request: Request) -> Response:
     """The map page in HTML: of the exercises where the address ends in ``exercise/``, else of what is actual."""
     server = service(request)
     status: Status = "exercise" if request.url.path.rstrip("/").endswith("/exercise") else "actual"
-    index = _index(server, status)
+    index = index_of(server, status)
     listed = _listed(server, status, index)
     text = _templates.get_template("page.html").render(
         status=status,
@@ -89,7 +87,7 @@ def page(request: Request) -> Response:
         version=version(),
         groups=[(group, [one for one in listed if one["group"] == group["id"]]) for group in _groups()],
         published_at=index.get("timeStamp"),
-        only_exercise=status == "actual" and not _any(index) and _any(_index(server, "exercise")),
+        only_exercise=status == "actual" and not _any(index) and _any(index_of(server, "exercise")),
     )
     headers = {
         "Cache-Control": "no-cache",
@@ -123,7 +121,7 @@ def _tree(server: Service, status: Status) -> Path:
     return server.settings.public / "exercise" if status == "exercise" else server.settings.public
 
 
-def _index(server: Service, status: Status) -> Mapping[str, Any]:
+def index_of(server: Service, status: Status) -> Mapping[str, Any]:
     """The index of a tree; empty where nothing was published yet."""
     path = _tree(server, status) / "index.json"
     try:
@@ -210,7 +208,7 @@ async def _layers(request: Request) -> Response:
 
 
 def _all_layers(server: Service, status: Status) -> dict[str, Any]:
-    index = _index(server, status)
+    index = index_of(server, status)
     now = datetime.now(UTC)
     listed = _listed(server, status, index)
     used = {one["scale"] for one in listed} - {None}
@@ -218,7 +216,7 @@ def _all_layers(server: Service, status: Status) -> dict[str, Any]:
         "now": now.astimezone().isoformat(timespec="seconds"),
         "status": status,
         "published_at": index.get("timeStamp"),
-        "exercise": _any(_index(server, "exercise")),
+        "exercise": _any(index_of(server, "exercise")),
         "empty": not _any(index),
         "groups": _groups(),
         "scales": {name: [step._asdict() for step in steps] for name, steps in scales().items() if name in used},
@@ -298,7 +296,7 @@ async def _municipalities(request: Request) -> Response:
 
 def _names(server: Service, status: Status) -> list[list[Any]]:
     """Code, prefecture, name, and in how many layers it has something now; for every municipality of today."""
-    index = _index(server, status)
+    index = index_of(server, status)
     root = _tree(server, status)
     told = _told(root, tuple(layer["id"] for layer in index.get("layers", ())), index.get("timeStamp"))
     return [
