@@ -25,7 +25,7 @@ from bousai.pipeline.ingesting import (
 )
 from bousai.pipeline.picture import FORMATS, layer_as_known, layer_files, layer_geojson, recorded
 from bousai.pipeline.publishing import publish_layers, tile_layers
-from bousai.pipeline.questions import history, open_issues, outcomes, revisions_numbered, revisions_of, trace
+from bousai.pipeline.questions import history, moments, open_issues, outcomes, revisions_numbered, revisions_of, trace
 from bousai.pipeline.register import (
     register_candidates,
     register_decide,
@@ -54,6 +54,7 @@ __all__ = [
     "layer_as_known",
     "layer_files",
     "layer_geojson",
+    "moments",
     "open_issues",
     "opened",
     "outcomes",

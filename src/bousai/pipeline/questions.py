@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -78,6 +78,15 @@ def trace(
             path_of = archive.path_of(house.settings.archive, revision["sha256"])
             revisions.append({**revision, "bytes": size, "archived_at": path_of, "verified": True})
         return {"reference": reference, "field": name or None, "revisions": revisions}
+
+
+_STATED_SINCE = datetime(1950, 1, 1, tzinfo=UTC)
+"""What is true of all times (who is whom) is said as of 1900."""
+
+
+def moments(house: House, status: Status) -> list[tuple[datetime, datetime]]:
+    """When something public was issued, and when it was recorded here: pairs of minutes, in order of issue."""
+    return store.moments(house.store, status, _STATED_SINCE)
 
 
 def revisions_of(

@@ -14,14 +14,26 @@ from starlette.middleware import Middleware
 from bousai import catalogue
 from bousai import settings as settings_module
 from bousai.errors import BousaiError
-from bousai.serve import alerts, compression, headers, health, map_page, metrics, ogc, problem, static
+from bousai.serve import (
+    alerts,
+    compression,
+    guide,
+    headers,
+    health,
+    map_page,
+    metrics,
+    ogc,
+    problem,
+    situation,
+    static,
+)
 from bousai.serve.filter_index import Indexes
 from bousai.serve.service import Service
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _SLOW_AT_ONCE = 4
-_GROUPS: tuple[ModuleType, ...] = (static, alerts, health, metrics, map_page, ogc)
+_GROUPS: tuple[ModuleType, ...] = (static, alerts, health, metrics, map_page, situation, guide, ogc)
 """Modules with ``routes(service) -> list[BaseRoute]``, in the order in which an address is looked for."""
 
 

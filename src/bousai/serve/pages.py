@@ -62,13 +62,21 @@ def item(request: Request, snapshot: Snapshot, row: int, prefix: str) -> Respons
 
 
 _STATES = {
-    "unknown": "不明 unknown",
-    "not_surveyed": "調査中 being surveyed",
-    "unconfirmed": "未確認 unconfirmed",
+    "blank": "記載なし not stated",
+    "investigating": "調査中 under investigation",
+    "many": "多数 many",
     "not_applicable": "該当なし not applicable",
     "suppressed": "秘匿（1～4） held back (1 to 4)",
+    "unconfirmed": "未確認 unconfirmed",
+    "unknown": "不明 unknown",
 }
-_QUALIFIERS = {"approx": "約", "at_least": "以上"}
+_QUALIFIERS = {
+    "approx": "約 about",
+    "at_least": "以上 at least",
+    "at_most": "以下 at most",
+    "less_than": "未満 less than",
+    "more_than": "超 more than",
+}
 
 
 def _shown(field: Field, properties: dict[str, Any]) -> str:

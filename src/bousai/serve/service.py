@@ -23,7 +23,7 @@ DEADLINE_SECONDS = 10.0
 """How long a client waits for one answer. What was begun goes on: who asks again finds it done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """One running server."""
 

@@ -518,6 +518,23 @@ def log_position(
     return cursor, None if recorded == 0 else moment(recorded)
 
 
+def moments(store: Store, status: Status, since: datetime) -> list[tuple[datetime, datetime]]:
+    """The minutes in which something public was issued (first) and recorded (second), each pair once, from a time of
+    issue on."""
+    b, s = schema.bulletin, schema.scope
+    minute = 60_000_000
+    issued, recorded = b.c.issued_at // minute * minute, b.c.recorded_at // minute * minute
+    query = (
+        sa.select(issued, recorded)
+        .distinct()
+        .join_from(b, s, s.c.id == b.c.scope_id)
+        .where(s.c.status == status, s.c.visibility == "public", b.c.issued_at >= instant(since))
+        .order_by(issued, recorded)
+    )
+    with store.engine.connect() as connection:
+        return [(moment(one), moment(two)) for one, two in connection.execute(query)]
+
+
 def last_of_scope(store: Store, kind: str, scope: str, status: Status) -> datetime | None:
     """When the newest public statement of a scope was made; None where there is none."""
     b, s = schema.bulletin, schema.scope

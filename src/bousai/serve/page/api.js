@@ -91,6 +91,18 @@ export function situation() {
   return json(`${state.base}map/situation.json${asked({ status: state.get().status })}`);
 }
 
+/** When something was issued and recorded: what the clocks stop at. */
+export function moments() {
+  return json(`${state.base}map/moments.json?status=${state.get().status}`);
+}
+
+/** The address of what a layer has in a box (null: everywhere) at the times of the state. @param {Layer} one @param {number[] | null} box */
+export function inView(one, box) {
+  const { muni } = state.get();
+  const only = { ...(box && { bbox: box.map((n) => n.toFixed(4)).join(",") }), ...(muni && { muni }) };
+  return `${state.base}${one.items}${asked({ ...only, limit: "1000" })}`;
+}
+
 /** Whether the features of a layer are asked all at once; else those in view. @param {Layer} one */
 export function isSmall(one) {
   return one.bytes === null || one.bytes <= WHOLE_BYTES;

@@ -8,7 +8,11 @@ import { ago, fill, htmlLang, load, t, time } from "./words.js";
 
 /** Parts with `mount(element)` and the id of their element, in the order in which they are wanted. */
 /** @type {[string, () => Promise<{mount: (element: HTMLElement) => unknown}>][]} */
-const PARTS = [];
+const PARTS = [
+  ["clock", () => import("./clock.js")],
+  ["situation-body", () => import("./situation.js")],
+  ["share", () => import("./share.js")],
+];
 
 const AGAIN_MS = 60_000;
 
