@@ -99,7 +99,9 @@ function controls() {
   );
   const note = document.createElement("p");
   note.textContent = t("clock_note");
-  box.append(steps, lock, note);
+  const more = document.createElement("div");
+  more.append(steps, lock);
+  box.append(more, note);
   return box;
 }
 
