@@ -265,7 +265,7 @@ function line(row) {
     }
     cell.append(...nodes);
     const at = column.ages && row.as_of?.[column.ages];
-    if (at) cell.append(small(ago(at), time(at)));
+    if (at) cell.append(small(when(at), time(at)));
   }
   return element;
 }
@@ -328,9 +328,14 @@ function intensity(code) {
 function by(of) {
   const wide = of.match === "prefecture" ? t("of_prefecture") : "";
   return small(
-    `${of.issuer ?? ""} ${of.issued_at ? ago(of.issued_at) : ""}${wide}`,
+    `${of.issuer ?? ""} ${of.issued_at ? when(of.issued_at) : ""}${wide}`,
     of.issued_at ? time(of.issued_at) : "",
   );
+}
+
+/** How old it is; in a picture of another time the time itself, for its age today says nothing. @param {string} at */
+function when(at) {
+  return state.get().at === null ? ago(at) : time(at);
 }
 
 /** @param {string} words_ @param {string} title */
