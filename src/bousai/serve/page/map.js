@@ -27,6 +27,24 @@ const drawn = new Map();
 const told = new Map();
 /** Features on the map, to be found again by layer and number. @type {Map<string, Feature[]>} */
 const features = new Map();
+/** Features that have just the same area, by layer: the gravest of them is drawn, all of them can be pointed at. */
+/** @type {Map<string, Map<string, number[]>>} */
+const stacks = new Map();
+/** Which groups lie on top where areas meet, and where the sign of each stands, so that none hides another. */
+const OVER = [
+  "other",
+  "observations",
+  "hazards",
+  "situation",
+  "damage",
+  "lifelines",
+  "events",
+  "shelters",
+  "warnings",
+  "orders",
+];
+/** @type {Record<string, [number, number]>} */
+const BESIDE = { orders: [-24, 0], lifelines: [24, 0], events: [0, -24], damage: [24, -24] };
 
 /** @param {HTMLElement} element */
 export async function mount(element) {
@@ -193,7 +211,10 @@ async function draw(anew) {
   // The first in the list lies on top, points over lines over areas.
   const order = { point: 2, line: 1, polygon: 0, none: 0 };
   const kind = (/** @type {string} */ id) => /** @type {keyof typeof order} */ (api.layer(id)?.geometry ?? "none");
-  const sorted = [...wanted].reverse().sort((one, other) => order[kind(one)] - order[kind(other)]);
+  const weight = (/** @type {string} */ id) => OVER.indexOf(api.layer(id)?.group ?? "");
+  const sorted = [...wanted]
+    .reverse()
+    .sort((one, other) => order[kind(one)] - order[kind(other)] || weight(one) - weight(other));
   for (const id of sorted) if (!drawn.has(id)) add(/** @type {Layer} */ (api.layer(id)), above(id, sorted));
   await Promise.all(sorted.map((id) => load(/** @type {Layer} */ (api.layer(id)))));
   words();
@@ -217,6 +238,7 @@ function remove(id) {
   drawn.delete(id);
   told.delete(id);
   features.delete(id);
+  stacks.delete(id);
   for (const one of map.getStyle().layers) if (one.id.startsWith(`${id}/`)) map.removeLayer(one.id);
   if (map.getSource(id)) map.removeSource(id);
 }
@@ -252,9 +274,9 @@ function add(layer, before) {
   put({
     id: "fill",
     type: "fill",
-    filter: area,
+    filter: tiled ? area : ["all", area, ["get", "top"]],
     layout: { "fill-sort-key": rank },
-    paint: { "fill-pattern": pictured("area"), "fill-opacity": 0.66 },
+    paint: { "fill-pattern": pictured("area"), "fill-opacity": 0.85 },
   });
   put({
     id: "edge",
@@ -288,8 +310,17 @@ function add(layer, before) {
   });
   if (colours.length > 1) {
     // Above the names, which stand below them.
-    const over = { ...placed, "icon-anchor": "bottom" };
-    put({ id: "areasign", type: "symbol", filter: area, minzoom: 7, layout: over }, "chosen");
+    const over = { ...placed, "icon-anchor": "bottom", "icon-offset": BESIDE[layer.group] ?? [0, 0] };
+    put(
+      {
+        id: "areasign",
+        type: "symbol",
+        filter: tiled ? area : ["all", area, ["get", "top"]],
+        minzoom: 7,
+        layout: over,
+      },
+      "chosen",
+    );
   }
 }
 
@@ -333,13 +364,25 @@ function fill(layer, found) {
     (one) => one.geometry && wanted.every(([name, value]) => one.properties[name] === value),
   );
   features.set(layer.id, placed);
+  const steps = placed.map((one) => scale.stepOf(layer, one.properties));
+  const ranks = scale.steps(layer).map((one) => one.rank);
+  /** @type {Map<string, number[]>} */
+  const same = new Map();
+  for (const [n, { geometry }] of placed.entries()) {
+    const key = JSON.stringify(geometry);
+    same.set(key, [...(same.get(key) ?? []), n]);
+  }
+  stacks.set(layer.id, new Map([...same.values()].flatMap((all) => all.map((n) => [String(n), all]))));
+  const tops = new Set(
+    [...same.values()].map((all) => all.reduce((a, b) => (ranks[steps[b]] > ranks[steps[a]] ? b : a))),
+  );
   map.getSource(layer.id)?.setData({
     type: "FeatureCollection",
     features: placed.map((one, n) => ({
       type: "Feature",
       id: n,
       geometry: one.geometry,
-      properties: { n, s: scale.stepOf(layer, one.properties) },
+      properties: { n, s: steps[n], top: tops.has(n) },
     })),
   });
 }
@@ -401,10 +444,14 @@ function under(event) {
   for (const one of map.queryRenderedFeatures(around, { layers: pointable() })) {
     const layer = api.layer(one.layer.id.split("/")[0]);
     if (!layer) continue;
-    const feature = usesTiles(layer) ? one : features.get(layer.id)?.[one.properties.n];
-    if (!feature) continue;
-    const id = String(feature.properties.id ?? feature.id);
-    found.set(`${layer.id}/${id}`, { layer, id, properties: feature.properties });
+    const all = usesTiles(layer)
+      ? [one]
+      : (stacks.get(layer.id)?.get(String(one.properties.n)) ?? []).map((n) => features.get(layer.id)?.[n]);
+    for (const feature of all) {
+      if (!feature) continue;
+      const id = String(feature.properties.id ?? feature.id);
+      found.set(`${layer.id}/${id}`, { layer, id, properties: feature.properties });
+    }
   }
   return [...found.values()];
 }
