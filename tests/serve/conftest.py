@@ -6,6 +6,7 @@ import fcntl
 import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,14 @@ from tests.serve.serving import Served, serving
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
+
+
+def client_of(own: Settings) -> TestClient:
+    """A client of the application over an installation; to be opened with ``with``."""
+    with warnings.catch_warnings():  # it says that a successor of httpx will be wanted one day
+        warnings.simplefilter("ignore")
+        from starlette.testclient import TestClient
+    return TestClient(create(own))
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +51,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def client(tree: Settings) -> Iterator[TestClient]:
     """A client of the application over `tree`, without a socket."""
-    with warnings.catch_warnings():  # it says that a successor of httpx will be wanted one day
-        warnings.simplefilter("ignore")
-        from starlette.testclient import TestClient
-    with TestClient(create(tree)) as one:
+    with client_of(tree) as one:
         yield one
 
 
@@ -66,3 +72,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"SKIPPED IN THE BROWSER: {why}")
     with browsers.chromium() as one:
         yield one
+
+
+@pytest.fixture
+def own_unpublished(tree: Settings, tmp_path: Path) -> Settings:
+    """The store of `tree` without its published files."""
+    return site.copy_of(tree, tmp_path / "data", "public")

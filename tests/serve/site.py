@@ -6,6 +6,7 @@ them. So the actual and the exercise tree tell of the same places, and what tell
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -70,3 +71,11 @@ def installation(data: Path) -> Settings:
     own = filled(data)
     pipeline.publish_layers(settings=own)
     return own
+
+
+def copy_of(tree: Settings, data: Path, *without: str) -> Settings:
+    """A copy of an installation that may be changed. Others may be reading it: the log beside the store is theirs,
+    and
+    empty since its writers have closed it."""
+    shutil.copytree(tree.data, data, ignore=shutil.ignore_patterns("serve", "*-wal", "*-shm", *without))
+    return settings_module.load({"BOUSAI_DATA": str(data)})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 
 from bousai import pipeline
-from bousai import settings as settings_module
 from bousai.settings import Settings
 from tests.serve import site
 from tests.serve.serving import Served, serving
@@ -115,8 +113,7 @@ def test_nothing_is_sent_when_nothing_changed(server: Served, tmp_path: Path) ->
 
 def test_who_follows_the_changes_has_the_layer(tree: Settings, tmp_path: Path) -> None:
     """Publish, pull; change, publish, pull: the features that the program keeps are those of the layer, each time."""
-    shutil.copytree(tree.data, tmp_path / "data", ignore=shutil.ignore_patterns("serve"))
-    own = settings_module.load({"BOUSAI_DATA": str(tmp_path / "data")})
+    own = site.copy_of(tree, tmp_path / "data")
     layer = own.public / "layers" / "shelter"
     (pull, _) = (line.replace("shelter_now", "shelter") for line in commands() if "pull.py" in line)
 
