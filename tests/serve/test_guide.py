@@ -137,7 +137,7 @@ def test_who_follows_the_changes_has_the_layer(tree: Settings, tmp_path: Path) -
             if len(seen) == 1:  # far behind: two versions at once
                 pipeline.ingest_files("gsi_shelter", [("new.csv", state("初小").encode())], own)
                 pipeline.publish_layers(["shelter"], own)
-        assert len(seen) == 3
+        assert len(seen) >= 3
 
 
 def test_who_is_too_far_behind_takes_the_whole(server: Served, tree: Settings, tmp_path: Path) -> None:
