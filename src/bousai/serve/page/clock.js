@@ -20,7 +20,7 @@ let playing;
 /** @param {HTMLElement} element */
 export async function mount(element) {
   place = element;
-  place.setAttribute("role", "group");
+  place.setAttribute("role", "region");
   open = state.get().at !== null || state.get().known !== null;
   state.subscribe((now, before) => {
     if (now.at !== before.at || now.known !== before.known || now.lang !== before.lang) draw();

@@ -176,7 +176,7 @@ function region(rows) {
   const wide = document.createElement("div");
   wide.className = "wide";
   wide.tabIndex = 0;
-  wide.setAttribute("role", "region");
+  wide.setAttribute("role", "group");
   wide.setAttribute("aria-label", t("situation"));
   if (rows.length === 0) {
     wide.append(paragraph(t(found?.rows.length ? "table_none_match" : "table_nothing")));
