@@ -117,7 +117,8 @@ function heading(layer, feature) {
   const title = make("h3", "feature");
   title.append(scale.sign(step, layer.geometry), ` ${drill}${nameOf(layer, properties)}`);
   const kind = make("p", "note", pick(layer.title));
-  if (layer.scale) kind.append(" · ", make("strong", "", scale.words(step, layer, pick)));
+  // A class of depths is said in its source's own words below: the step of the legend is the nearest, not the same.
+  if (layer.scale && !layer.or_by) kind.append(" · ", make("strong", "", scale.words(step, layer, pick)));
   const who = make("dl", "who");
   pair(who, t("issuer"), text(properties.issuer === "bousai" ? t("issuer_bousai") : properties.issuer));
   pair(who, t("issued_at"), when(properties.issued_at));
