@@ -62,6 +62,8 @@ def box_to_crs84(box: tuple[float, float, float, float], uri: str) -> tuple[floa
 
 
 def _there(coordinates: npt.NDArray[np.float64], uri: str) -> npt.NDArray[np.float64]:
+    if uri == CRS84:
+        return coordinates
     if uri in _LATITUDE_FIRST:
         return coordinates[:, ::-1]
     x, y = _mercator(False).transform(coordinates[:, 0], coordinates[:, 1])

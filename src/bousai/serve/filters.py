@@ -175,7 +175,7 @@ class _Translation:
         if not isinstance(node, dict):
             raise _no(f"{str(node)[:60]!r} is no condition")
         if "op" not in node:
-            return cast("sa.ColumnElement[bool]", self._as(self._value(node), "boolean").is_(True))
+            return cast("sa.ColumnElement[bool]", self._as(self._value(node), "boolean") == sa.literal(True))
         op, arguments = str(node["op"]).lower(), node.get("args")
         if not isinstance(arguments, list):
             raise _no(f"{op} has no args")
