@@ -24,12 +24,14 @@ demo: setup ## the whole job once: feeds -> store -> layers, through the Airflow
 test: setup ## run all tests
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
-check: setup ## lint, format, types, import contracts, lock, compose file
+check: setup ## lint, format, types (Python and scripts of the page), import contracts, lock, compose file
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/biome ci --error-on-warnings --config-path=. ../src/bousai/serve/page
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/tsc -p tsconfig.json
 	$(BIN)/pytest tests/test_lock.py tests/test_repository.py
 
 goldens: setup ## write the expected outputs of the tests and the tables of the READMEs anew

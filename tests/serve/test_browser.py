@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -128,9 +129,14 @@ def test_by_keyboard_alone(browser: Browser, server: Served) -> None:
                     return
             raise AssertionError(f"Tab never reaches {selector}")
 
-        reach("#clock input[type=range]")
+        reach("#clock button")
+        page.keyboard.press("Enter")
+        reach("#clock input[data-clock=at-slider]")
         page.keyboard.press("ArrowLeft")
-        expect(page).to_have_url(lambda url: "at=" in url or "known=" in url)
+        expect(page).to_have_url(re.compile(r"[?&]at="))
+        reach("#clock input[data-clock=known-slider]")
+        page.keyboard.press("ArrowLeft")
+        expect(page).to_have_url(re.compile(r"[?&]known="))
         page.goto(server.base + "/")
         ready(page)
         reach("#layers input[data-layer]")

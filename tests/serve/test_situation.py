@@ -111,6 +111,6 @@ def test_moments_are_when_something_was_issued_and_recorded(client: TestClient, 
     "address", ["/map/situation.json?limit=1", "/map/moments.json?x=1", "/map/moments.json?status=x"]
 )
 def test_wrong_questions(client: TestClient, address: str) -> None:
-    answer = client.get(f"/map/{address}")
+    answer = client.get(address)
     assert answer.status_code == 400
     assert answer.json()["remedy"]

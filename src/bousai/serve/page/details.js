@@ -30,6 +30,10 @@ export function mount(element, content) {
       show(now.selected, now.selected !== was.selected);
     }
   });
+  document.addEventListener("keydown", (event) => {
+    const busy = event.target instanceof HTMLInputElement || document.querySelector("dialog[open]");
+    if (event.key === "Escape" && !busy && state.get().selected) state.set({ selected: null });
+  });
   if (state.get().selected) show(state.get().selected, false);
 }
 
