@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import orjson
@@ -225,7 +225,7 @@ def _headers(request: Request, snapshot: Snapshot) -> dict[str, str]:
 
 def _links(request: Request, after: query.Cursor | None) -> list[dict[str, str]]:
     server = service(request)
-    here = f"{server.base(request)}{request.url.path}"
+    here = f"{server.base(request)}{quote(request.url.path)}"
     asked = dict(request.query_params)
 
     def link(rel: str, kind: str, title: str, **more: str) -> dict[str, str]:

@@ -48,21 +48,24 @@ def _found(server: Service, snapshot: Snapshot, feature_id: str) -> list[dict[st
     row = snapshot.row_of(feature_id)
     if row is None:
         raise items.no_feature(snapshot, feature_id)
-    named = orjson.loads(snapshot.feature(row))["properties"].get("sources")
+    properties = orjson.loads(snapshot.feature(row))["properties"]
+    named, members = properties.get("sources"), properties.get("members")
     house = server.snapshots.house()
-    # What is put together says what of; anything else is stated as it is, by what held at that time.
+    # What is put together says what of: by revisions, or (the register of shelters) by the places that are one.
     if isinstance(named, list):
         numbers = [one["revision"] for one in named if "revision" in one]
         return [_told(one) for one in pipeline.revisions_numbered(house, numbers)]
-    stated = pipeline.revisions_of(
-        house,
-        snapshot.layer.kind,
-        feature_id,
-        valid_at=snapshot.valid_at,
-        known_at=snapshot.known_at + _SECOND,
-        status=snapshot.status,
-    )
-    return [_told(one) for one in stated]
+    stated = [(snapshot.layer.kind, feature_id)]
+    if snapshot.layer.kind == "shelter_register" and isinstance(members, list):
+        stated = [(one["kind"], one["item_id"]) for one in members]
+    known_at = snapshot.known_at + _SECOND
+    return [
+        _told(one)
+        for kind, item_id in stated
+        for one in pipeline.revisions_of(
+            house, kind, item_id, valid_at=snapshot.valid_at, known_at=known_at, status=snapshot.status
+        )
+    ]
 
 
 def _told(revision: dict[str, Any]) -> dict[str, Any]:

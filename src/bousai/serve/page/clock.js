@@ -152,9 +152,13 @@ function position(which, ticks) {
 function choose(which, time_) {
   // Within the minute in which something was issued: all of it, not what was before.
   const end = time_ === null ? null : time_.replace(/:00(?:\.\d+)?([+-]\d\d:\d\d)$/, ":59$1");
-  const future = end !== null && Date.parse(end) > api.now();
-  const set = future ? null : end;
+  const set = end !== null && Date.parse(end) > api.now() ? present(/** @type {string} */ (time_)) : end;
   state.set(which === "at" && together ? { at: set, known: set } : { [which]: set });
+}
+
+/** A minute that is not over yet is known up to now; what lies ahead is now. @param {string} time_ */
+function present(time_) {
+  return Date.parse(time_) > api.now() ? null : new Date(api.now()).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** @param {number} by */
