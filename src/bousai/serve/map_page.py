@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from bousai.errors import CatalogueError
 from bousai.model import Field, ReleasedLayer, Status, freshness
-from bousai.serve import query
+from bousai.serve import documents, query
 from bousai.serve.problem import Problem
 from bousai.serve.service import Service, service
 from bousai.serve.static import Folder
@@ -36,10 +35,6 @@ from bousai.vocab.municipality import municipalities
 _HERE = Path(__file__).parent
 _PAGE = _HERE / "page"
 _LASTING = "public, max-age=31536000, immutable"
-
-_templates = Environment(
-    loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, auto_reload=False
-)
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -81,7 +76,9 @@ def page(request: Request) -> Response:
     status: Status = "exercise" if request.url.path.rstrip("/").endswith("/exercise") else "actual"
     index = index_of(server, status)
     listed = _listed(server, status, index)
-    text = _templates.get_template("page.html").render(
+    return documents.html(
+        request,
+        "page.html",
         status=status,
         base="../" if status == "exercise" else "./",
         version=version(),
@@ -89,28 +86,10 @@ def page(request: Request) -> Response:
         published_at=index.get("timeStamp"),
         only_exercise=status == "actual" and not _any(index) and _any(index_of(server, "exercise")),
     )
-    headers = {
-        "Cache-Control": "no-cache",
-        "ETag": f'"{blake2b(text.encode(), digest_size=12).hexdigest()}"',
-        "Vary": "Accept, Accept-Encoding",
-    }
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(None, 304, headers)
-    return HTMLResponse(text, headers=headers)
 
 
-def _json(request: Request, body: Mapping[str, Any] | Sequence[Any]) -> Response:
-    """A document that the browser asks about every time and rarely gets again."""
-    text = orjson.dumps(body)
-    etag = f'"{blake2b(text, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(None, 304, headers)
-    return Response(text, 200, headers, "application/json")
-
-
-def _status(request: Request, *more: str) -> Status:
-    asked = query.only(request.query_params, frozenset({"status", *more}))
+def _status(request: Request) -> Status:
+    asked = query.only(request.query_params, frozenset({"status"}))
     status = query.status(asked.get("status", "actual"))
     if status == "test":
         raise Problem(400, "status: tests have no map", remedy="one of: actual, exercise")
@@ -204,7 +183,7 @@ def _size(root: Path, layer_id: str) -> int | None:
 async def _layers(request: Request) -> Response:
     server = service(request)
     status = _status(request)
-    return _json(request, await server.slowly(_all_layers, server, status))
+    return documents.json(request, await server.slowly(_all_layers, server, status))
 
 
 def _all_layers(server: Service, status: Status) -> dict[str, Any]:
@@ -275,7 +254,7 @@ async def _fields(request: Request) -> Response:
         layer = service(request).snapshots.layer(request.path_params["layer"])
     except CatalogueError as error:
         raise Problem(404, error.cause, remedy="see /map/layers.json for the layers") from None
-    return _json(request, fields_of(layer))
+    return documents.json(request, fields_of(layer))
 
 
 def fields_of(layer: ReleasedLayer) -> list[dict[str, Any]]:
@@ -291,7 +270,7 @@ def _field(field: Field) -> dict[str, Any]:
 async def _municipalities(request: Request) -> Response:
     server = service(request)
     status = _status(request)
-    return _json(request, await server.slowly(_names, server, status))
+    return documents.json(request, await server.slowly(_names, server, status))
 
 
 def _names(server: Service, status: Status) -> list[list[Any]]:
