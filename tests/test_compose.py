@@ -51,11 +51,20 @@ def test_what_the_image_copies_exists_and_is_sent() -> None:
         for line in (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
         if line.startswith("!")
     }
-    copied = {
-        name for line in re.findall(r"^COPY (?:--\S+ )?(.+) \S+$", DOCKERFILE, flags=re.M) for name in line.split()
-    }
+    lines = re.findall(r"^COPY (?!--from)(?:--\S+ )?(.+) \S+$", DOCKERFILE.replace("\\\n", ""), flags=re.M)
+    copied = {name for line in lines for name in line.split()}
     assert copied == sent
     assert {name for name in copied if not (PROJECT / name).exists()} == set()
+
+
+def test_the_image_has_the_libraries_of_the_set_up() -> None:
+    """Those that scripts/setup.sh puts where the server finds them, from the same lock."""
+    setup = (PROJECT / "scripts" / "setup.sh").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"maplibre-gl\.(?:\{js,css\}|LICENSE)|pmtiles\.js", setup))
+    assert wanted == {"maplibre-gl.{js,css}", "maplibre-gl.LICENSE", "pmtiles.js"}
+    for name in ("maplibre-gl.js", "maplibre-gl.css", "pmtiles.js", "maplibre-gl.LICENSE.txt"):
+        assert name in DOCKERFILE
+    assert "npm ci" in DOCKERFILE
 
 
 def test_profiles(compose: dict[str, Any]) -> None:
@@ -65,7 +74,7 @@ def test_profiles(compose: dict[str, Any]) -> None:
         for profile in ("local", "distributed")
     }
     assert of["local"] | of["distributed"] == set(services)
-    both = {"postgis", "migrate", "api-server", "dag-processor", "triggerer", "nginx"}
+    both = {"postgis", "migrate", "api", "api-server", "dag-processor", "triggerer", "nginx"}
     assert of["local"] == both | {"scheduler"}
     assert of["distributed"] == both | {"scheduler-celery", "worker", "redis"}
     for name, service in services.items():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
+from pdfminer.high_level import extract_text
 from playwright.sync_api import Browser, Page, Route, expect
 
+from bousai import pipeline
 from bousai.settings import Settings
 from tests.serve import site
 from tests.serve.browser import PHONE, TABLET, picture, violations, visit
@@ -44,11 +49,14 @@ def mapped(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def a_feature(own: Settings, layer: str, status: str = "actual") -> dict[str, Any]:
+def a_layer(own: Settings, layer: str, status: str = "actual") -> list[dict[str, Any]]:
     root = own.public / ("exercise" if status == "exercise" else ".")
-    found = json.loads((root / "layers" / layer / "latest.geojson").read_bytes())
-    first: dict[str, Any] = next(one for one in found["features"] if one["geometry"])
-    return first
+    found: list[dict[str, Any]] = json.loads((root / "layers" / layer / "latest.geojson").read_bytes())["features"]
+    return found
+
+
+def a_feature(own: Settings, layer: str, status: str = "actual") -> dict[str, Any]:
+    return next(one for one in a_layer(own, layer, status) if one["geometry"])
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -220,6 +228,53 @@ def test_nothing_at_all_is_said_in_words(browser: Browser, tmp_path: Path) -> No
         picture(page, "nothing")
 
 
+@pytest.mark.parametrize("known", ["", "&known=2024-01-01T00:00:00Z"], ids=["known now", "known before all records"])
+def test_two_clocks_show_what_the_corridor_says(browser: Browser, server: Served, tree: Settings, known: str) -> None:
+    with visit(browser, server.base, f"/?at={quote(THEN)}{known}") as (page, _):
+        expect(page.locator("#clock [role=status]")).to_contain_text("2026-11-05 12:00")
+        expect(page.locator("#situation-body caption, #situation-body .wide p").first).to_be_visible()
+        page.locator("#situation-body input[type=checkbox]").check()
+        told = pipeline.layer_geojson(
+            "municipality_situation",
+            tree,
+            valid_at=datetime.fromisoformat(THEN),
+            known_at=datetime.fromisoformat("2024-01-01T00:00:00+00:00") if known else None,
+        )
+        said = {one["properties"]["muni_code"]: one["properties"] for one in json.loads(b"".join(told))["features"]}
+        assert bool(said) != bool(known)
+        while page.locator("#situation-body .wide > button").count():
+            page.locator("#situation-body .wide > button").click()
+        shown = page.locator("#situation-body tr[data-code]")
+        assert sorted(shown.evaluate_all("rows => rows.map(row => row.dataset.code)")) == sorted(said)
+        for code, one in said.items():
+            words = page.locator(f"#situation-body tr[data-code='{code}']").inner_text()
+            assert one["name"] in words
+            if one["max_warning"]:
+                assert one["max_warning"]["kind_name"] in words
+                assert one["max_warning"]["issuer"] in words
+        picture(page, f"clocks_{'before' if known else 'then'}")
+
+
+def test_addresses_to_copy_have_what_is_shown(browser: Browser, server: Served, tree: Settings) -> None:
+    with visit(browser, server.base, "/?layers=shelter,weather_warning&muni=14205") as (page, _):
+        ready(page)
+        mapped(page)
+        page.locator("#share button").first.click()
+        fields = page.locator("#share-dialog .address input")
+        expect(fields.first).to_be_visible()
+        link, *addresses = fields.evaluate_all("all => all.map(one => one.value)")
+        assert link == page.url
+        picture(page, "share")
+        assert violations(page) == []
+    shelters = {one["id"] for one in a_layer(tree, "shelter") if one["properties"]["muni_code"] == "14205"}
+    got = [httpx.get(one).raise_for_status().json() for one in addresses]
+    assert {one["bousai:layer"] for one in got} == {"shelter", "weather_warning"}
+    whole, cut, view = (one for one in got if one["bousai:layer"] == "shelter")
+    assert {one["id"] for one in whole["features"]} == {one["id"] for one in a_layer(tree, "shelter")}
+    assert {one["id"] for one in cut["features"]} == shelters
+    assert {one["id"] for one in view["features"]} == shelters
+
+
 def test_print_has_table_credits_and_times(browser: Browser, server: Served) -> None:
     with visit(browser, server.base, "/exercise/") as (page, _):
         ready(page)
@@ -228,4 +283,8 @@ def test_print_has_table_credits_and_times(browser: Browser, server: Served) -> 
         picture(page, "print_exercise", whole=True)
         for part in ("#exercise", "#situation-body table", "#asof"):
             expect(page.locator(part).first).to_be_visible()
-        assert page.pdf(format="A4").startswith(b"%PDF")
+        text = "".join(extract_text(io.BytesIO(page.pdf(format="A4"))).split())
+        assert "訓練" in text
+        assert "公表" in text
+        assert "横浜市" in text
+        assert "横浜地方気象台" in text

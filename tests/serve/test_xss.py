@@ -10,7 +10,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from bousai import pipeline
 from bousai.settings import Settings
@@ -141,6 +141,31 @@ def test_plain_pages_show_them_as_they_are(browser: Browser, hostile_server: Ser
         wanted = {"municipality": MUNICIPALITY, "evacuation_order": DISTRICT, "world_event": EARTHQUAKE}
         assert wanted.get(layer, NAMES[0]) in shown
         picture(page, f"xss_items_{layer}")
+
+
+def test_the_map_page_shows_them_as_they_are(
+    browser: Browser, hostile_server: Served, hostile_site: Settings
+) -> None:
+    """List, search, table, details and sources, in every language; the map behind them has the same features."""
+    named = {item_id: str(one["name"]) for item_id, one in features(hostile_site, "shelter").items()}
+    wanted = [(f"shelter/{item_id}", name) for item_id, name in named.items() if any(one in name for one in NAMES)]
+    (event,) = features(hostile_site, "world_event")
+    wanted = [*wanted[:6], (f"world_event/{event}", EARTHQUAKE)]
+    with visit(browser, hostile_server.base, "/?layers=shelter,evacuation_order,world_event") as (page, _):
+        table = page.locator("#situation-body")
+        expect(table.locator("tbody tr").first).to_be_visible()
+        expect(page.locator("#map canvas").first).to_be_visible()
+        table.locator("input[type=checkbox]").check()
+        page.locator("#search input").fill("藤沢")
+        assert ran(page) == NOTHING
+        picture(page, "xss_map")
+        for (selected, name), lang in zip(wanted, ["ja", "en", "easy"] * 3, strict=False):
+            page.goto(f"{hostile_server.base}/?lang={lang}&selected={quote(selected)}")
+            expect(page.locator("#details-body")).to_contain_text(name)
+            page.wait_for_load_state("networkidle")
+            assert ran(page) == NOTHING
+        expect(page.locator("#details-body")).to_contain_text(URL)
+        picture(page, "xss_details")
 
 
 def test_pages_of_one_feature_show_them_as_they_are(
