@@ -163,7 +163,12 @@ def _texts(request: Request, snapshot: Snapshot, rows: Rows) -> bytes:
     known = {field.name for field in (*snapshot.layer.common, *snapshot.layer.fields)}
     for name in names or ():
         if name not in known:
-            raise Problem(400, f"properties: no property {name!r}", remedy=f"one of: {', '.join(sorted(known))}")
+            raise Problem(
+                400,
+                f"properties: no property {name!r}",
+                remedy=f"one of: {', '.join(sorted(known))}",
+                parameter="properties",
+            )
     lean = (_lean(text, names, bare) for text in snapshot.features(rows.tolist()))
     return b",\n".join(lean if system == crs.CRS84 else crs.transform(lean, system))
 

@@ -89,7 +89,6 @@ class _Site:
         return RedirectResponse(f"{self.base(request)}/")
 
     def landing(self, request: Request) -> Response:
-        query.only(request.query_params, _FORM) if "f" in request.query_params else None
         if documents.wanted(request) == "html":
             return map_page.page(request)
         base = self.base(request)

@@ -157,8 +157,7 @@ def _parameters(layers: Sequence[str]) -> dict[str, Any]:
                 {
                     "type": "array",
                     "items": {"type": "number", "minimum": -20037509, "maximum": 20037509},
-                    "minItems": 4,
-                    "maxItems": 6,
+                    "oneOf": [{"minItems": n, "maxItems": n} for n in (4, 6)],
                 },
             ),
             "style": "form",
