@@ -299,6 +299,10 @@ REFUSED = {
     "a time that is none": "at > TIMESTAMP('2024-13-01T00:00:00Z')",
     "deep brackets": "(" * 3000 + "n=1" + ")" * 3000,
     "deep not": "NOT " * 1500 + "n=1",
+    "a chain of comparisons": "n=1" + "=1" * 3900,
+    "a chain of sums": "n = " + "+".join(["1"] * 3900),
+    "a chain of powers": "n = " + "^".join(["2"] * 300),
+    "a box across the 180th meridian": "S_INTERSECTS(geometry, BBOX(170, -90, -170, 90))",
     "deep minus": "n = " + "-" * 3000 + "1",
     "long": "name = '" + "x" * 9000 + "'",
     "many": " OR ".join(f"n={number}" for number in range(1200)),
@@ -353,6 +357,10 @@ def answered(index: tuple[Snapshot, Indexes], text: str, language: str) -> int:
 def test_any_text_is_an_answer_or_a_400(index: tuple[Snapshot, Indexes], text: str) -> None:
     for language in filters.LANGUAGES:
         assert answered(index, text, language) in (200, 400), text
+
+
+def test_a_long_list(index: tuple[Snapshot, Indexes]) -> None:
+    assert found(index, f"n IN ({', '.join(map(str, range(1, 1500)))})") == found(index, "n = 1 OR n = 2")
 
 
 def test_injection_finds_the_name_and_nothing_else(index: tuple[Snapshot, Indexes]) -> None:

@@ -27,6 +27,7 @@ from bousai.serve.filter_index import Index, Kind
 from bousai.serve.problem import Problem
 from bousai.serve.snapshots import Relation, Rows, Snapshot
 
+# Temporal functions, all spatial functions and ACCENTI answer too; tests hold the classes below against the standard.
 CONFORMANCE = tuple(
     f"http://www.opengis.net/spec/{part}"
     for part in (
@@ -38,18 +39,15 @@ CONFORMANCE = tuple(
         "cql2/1.0/conf/basic-cql2",
         "cql2/1.0/conf/advanced-comparison-operators",
         "cql2/1.0/conf/case-insensitive-comparison",
-        "cql2/1.0/conf/accent-insensitive-comparison",
         "cql2/1.0/conf/basic-spatial-functions",
         "cql2/1.0/conf/basic-spatial-functions-plus",
-        "cql2/1.0/conf/spatial-functions",
-        "cql2/1.0/conf/temporal-functions",
         "cql2/1.0/conf/property-property",
         "cql2/1.0/conf/arithmetic",
     )
 )
 LANGUAGES = ("cql2-text", "cql2-json")
 GEOMETRY = "geometry"
-_LONGEST, _DEEPEST, _MOST_NODES = 8000, 80, 2000
+_LONGEST, _DEEPEST, _MOST_NODES, _MOST_SIGNS = 8000, 80, 2000, 400
 _JST = ZoneInfo("Asia/Tokyo")
 _ALWAYS = 2**62
 _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -120,6 +118,10 @@ def parsed(text: str, language: str) -> Any:
         raise _no(f"longer than {_LONGEST} characters", "ask for less at once")
     if _depth(text) > _DEEPEST:
         raise _no(f"nested more than {_DEEPEST} deep", "write it flatter")
+    # a = b = c … goes one deeper for each sign, and where the parser's stack ends the whole process ends. What is in
+    # quotes counts too: a quote that is read otherwise here than there would hide the rest.
+    if len(re.findall("[=<>]+", text)) > _MOST_SIGNS:
+        raise _no(f"more than {_MOST_SIGNS} comparisons", "ask for less at once")
     try:
         if language == "cql2-text":
             tree = cql2.parse_text(text).to_json()
@@ -128,8 +130,11 @@ def parsed(text: str, language: str) -> Any:
     except (cql2.ParseError, cql2.ValidationError, ValueError) as error:
         where = re.sub(r"\s+", " ", str(error))[:300]
         raise _no(f"not {language}: {where}", "state = 'open' AND evacuees > 100") from None
-    if _nodes(tree) > _MOST_NODES:
+    parts, deep = _size(tree)
+    if parts > _MOST_NODES:
         raise _no(f"more than {_MOST_NODES} parts", "ask for less at once")
+    if deep > 2 * _DEEPEST:
+        raise _no(f"nested more than {_DEEPEST} deep", "write it flatter")
     return tree
 
 
@@ -146,9 +151,14 @@ def _depth(text: str) -> int:
     return deepest + max((len(re.findall(r"not|-", one, flags=re.IGNORECASE)) for one in chains), default=0)
 
 
-def _nodes(tree: Any) -> int:
-    inside = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return 1 + sum(_nodes(one) for one in inside)
+def _size(tree: Any) -> tuple[int, int]:
+    """How many parts a tree has and how deep it goes, without going deep itself."""
+    parts, deep, level = 0, 0, [tree]
+    while level:
+        parts, deep = parts + len(level), deep + 1
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [part for some in inner for part in some]
+    return parts, deep
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +212,8 @@ class _Translation:
             value, options = self._two(op, arguments)
             if not isinstance(options, list) or not options:
                 raise _no("in takes a value and a list of values")
-            return sa.or_(*(left == right for left, right in (self._alike(op, value, one) for one in options)))
+            alike = [self._alike(op, value, one) for one in options]
+            return cast("sa.ColumnElement[bool]", alike[0][0].in_([right for _, right in alike]))
         if op == "like":
             return self._like(*self._two(op, arguments))
         if op in _SPATIAL:
@@ -318,6 +329,10 @@ class _Translation:
             if "bbox" in node:
                 numbers = [float(one) for one in node["bbox"]]
                 half = len(numbers) // 2
+                if numbers[0] > numbers[half] or numbers[1] > numbers[half + 1]:
+                    raise _no(
+                        "a BBOX begins west and south of its end", "one BBOX on each side of the 180th meridian"
+                    )
                 shape = shapely.box(numbers[0], numbers[1], numbers[half], numbers[half + 1])
             else:
                 shape = shapely.from_geojson(orjson.dumps(node).decode())
