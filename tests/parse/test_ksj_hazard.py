@@ -409,7 +409,7 @@ def test_a_big_document_is_held_or_quarantined_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the path of a file that is larger than what may be read at once, to the archive, the store and back."""
-    monkeypatch.setattr(pipeline, "_BIG", 0)
+    monkeypatch.setattr(pipeline.ingesting, "_BIG", 0)
     own = bousai_settings.load({"BOUSAI_DATA": str(tmp_path / "var")})
     pipeline.prepare(own)
 
