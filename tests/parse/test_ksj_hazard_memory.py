@@ -28,7 +28,7 @@ from bousai.formats import ksj, ksj_gml, partition
 from bousai.store import spool, write
 
 small = 4 * 1024**2
-pipeline._BIG = spool._IN_MEMORY = write._PORTION = partition._IN_MEMORY = ksj._IN_MEMORY = small
+pipeline.ingesting._BIG = spool._IN_MEMORY = write._PORTION = partition._IN_MEMORY = ksj._IN_MEMORY = small
 ksj_gml._IN_MEMORY = small
 pipeline.prepare()
 told = []
