@@ -9,7 +9,8 @@ import { ago, has, number, t, time } from "./words.js";
  * @typedef {{code: string, name: string, pref: string, ward?: boolean, warning?: any, order?: any, orders?: number,
  *   tsunami?: any, intensity?: string, intensity_rank?: number, shelters?: Count, evacuees?: Count, dead?: Count,
  *   missing?: Count, outages?: string[], roads?: Count, as_of?: Record<string, string>, conflicts?: number}} Row
- * @typedef {{rows: Row[], valid_at: string, known_at: string, published_at: string, status: string}} Situation
+ * @typedef {{rows: Row[], valid_at: string, known_at: string, published_at: string, status: string,
+ *   credits: string[]}} Situation
  * @typedef {{id: string, of: (row: Row) => number | string | null, as: (row: Row) => Node[], ages?: string}} Column
  */
 
@@ -133,7 +134,9 @@ function gravity(row) {
 
 function draw() {
   const rows = wanted();
-  place.replaceChildren(controls(rows.length), region(rows));
+  const credits = paragraph(`${t("table_credits")}: ${[...new Set(found?.credits ?? [])].join(" ／ ")}`);
+  credits.className = "credits";
+  place.replaceChildren(controls(rows.length), region(rows), credits);
   choose();
 }
 
