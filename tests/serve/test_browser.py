@@ -113,6 +113,7 @@ def test_a_link_brings_another_person_to_the_same_view(browser: Browser, server:
         page.locator("#situation-body thead button").nth(1).click()
         page.locator("#situation-body tbody button.name").first.click()
         mapped(page)
+        expect(page).to_have_url(re.compile("view="))  # the map has gone where the row sent it
         address = page.url.removeprefix(server.base)
         assert "sort=" in address
         assert "muni=" in address
