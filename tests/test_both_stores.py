@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def filled(data: Path, store: str | None) -> Settings:
     return own
 
 
-def test_both_stores_tell_the_same(tmp_path: Path, postgis_server: str) -> None:
+def test_both_stores_tell_the_same(tmp_path: Path, postgis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import sqlalchemy as sa
 
     name = f"line_{tmp_path.name}".replace("-", "_").lower()
@@ -92,8 +92,11 @@ def test_both_stores_tell_the_same(tmp_path: Path, postgis_server: str) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
-    embedded = dict(told(filled(tmp_path / "embedded", None)))
-    server = dict(told(filled(tmp_path / "server", f"{postgis_server}/{name}")))
+    first = filled(tmp_path / "embedded", None)
+    second = filled(tmp_path / "server", f"{postgis_server}/{name}")
+    asked = datetime.now(UTC)  # both at one time: an age is told in minutes
+    monkeypatch.setattr(pipeline.house, "now", lambda: asked)
+    embedded, server = dict(told(first)), dict(told(second))
     assert embedded == server
     assert embedded["boxed"]
     assert len(embedded["history"]) > 3
