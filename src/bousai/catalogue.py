@@ -1,4 +1,5 @@
-"""The catalogue: ``config/**/*.yml`` as typed `Feed`s, `Layer`s and the `Release` rules. File stem = id; unknown keys
+"""The catalogue: ``config/**/*.yml`` as typed `Feed`s, `Layer`s, `AlertRule`s, `Subscription`s and
+the `Release` rules. File stem = id; unknown keys
 are errors."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -21,7 +22,7 @@ from pydantic import (
 )
 
 from bousai.errors import CatalogueError, ParseError
-from bousai.model import Layer, Release, ReleasedLayer, Visibility
+from bousai.model import AlertRule, Layer, Release, ReleasedLayer, Subscription, Visibility
 from bousai.vocab.japanese_time import JST
 
 
@@ -256,11 +257,14 @@ class Feed(_Strict):
 
 
 class Catalogue(_Strict):
-    """All feeds and layers, sorted by id, and what of the layers leaves to whom."""
+    """All feeds and layers, sorted by id, what of the layers leaves to whom, of what alerts are made, and who gets
+    them."""
 
     feeds: dict[str, Feed]
     layers: dict[str, Layer]
     release: Release
+    rules: dict[str, AlertRule] = {}
+    subscriptions: dict[str, Subscription] = {}
 
     def feed(self, feed_id: str) -> Feed:
         """One feed; `UsageError`-free: raises `CatalogueError` with the nearest names."""
@@ -353,21 +357,31 @@ def _read(path: Path) -> dict[str, Any]:
 
 def load(config: Path) -> Catalogue:
     """Read every YAML below `config`. Raises `CatalogueError` naming file and key."""
-    feeds: dict[str, Feed] = {}
-    layers: dict[str, Layer] = {}
-    for path in sorted(config.glob("feeds/*.yml")):
-        try:
-            feeds[path.stem] = Feed.model_validate(_read(path))
-        except ValidationError as error:
-            raise CatalogueError(f"feeds/{path.name}: {_first(error)}") from error
-    for path in sorted(config.glob("layers/*.yml")):
-        try:
-            layers[path.stem] = Layer.model_validate(_read(path))
-        except ValidationError as error:
-            raise CatalogueError(f"layers/{path.name}: {_first(error)}") from error
+    feeds = _each(config, "feeds", Feed)
+    layers = _each(config, "layers", Layer)
     if not feeds:
         raise CatalogueError(f"no feeds below {config}", remedy="set BOUSAI_CONFIG or run from a checkout")
-    return Catalogue(feeds=feeds, layers=layers, release=_release(config / "release.yml", layers))
+    return Catalogue(
+        feeds=feeds,
+        layers=layers,
+        release=_release(config / "release.yml", layers),
+        rules=_each(config, "alerts", AlertRule),
+        subscriptions=_each(config, "subscriptions", Subscription),
+    )
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _each(config: Path, folder: str, model: type[_Model]) -> dict[str, _Model]:
+    """File stem → what is in it, sorted."""
+    found = {}
+    for path in sorted(config.glob(f"{folder}/*.yml")):
+        try:
+            found[path.stem] = model.model_validate(_read(path))
+        except ValidationError as error:
+            raise CatalogueError(f"{folder}/{path.name}: {_first(error)}") from error
+    return found
 
 
 def _release(path: Path, layers: dict[str, Layer]) -> Release:

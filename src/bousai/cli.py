@@ -441,6 +441,101 @@ def _candidates(options: argparse.Namespace) -> int:
     return 0
 
 
+def _alerts(options: argparse.Namespace) -> int:
+    """`bousai alerts ACTION`."""
+    match options.action:
+        case "list":
+            return _list_alerts(options)
+        case "show":
+            return _show_alert(options)
+        case "approve" | "reject":
+            done = pipeline.decide_alert(
+                options.identifier, options.action, options.by, options.sha256, options.reason
+            )
+            if options.json:
+                _print(_json(done))
+            else:
+                _print(f"{done['identifier']}: {done['state']}")
+            return _sent(options) if done["state"] == "released" else 0
+        case "again":
+            number = pipeline.send_again(options.identifier, options.subscription)
+            _print(f"{number} messages are due to {options.subscription} again")
+            return _sent(options)
+        case "undelivered":
+            found = pipeline.undelivered()
+            if options.json:
+                _print(_json(found))
+                return 0
+            columns = ("identifier", "subscription", "state", "attempts", "code", "cause", "remedy")
+            _table([[one[name] for name in columns] for one in found], columns)
+            return 0
+    for one in (*pipeline.make_alerts(), *pipeline.make_notices()):
+        _print(_json(one) if options.json else _alert_line(one))
+    return _sent(options)
+
+
+def _sent(options: argparse.Namespace) -> int:
+    """Publish what went out and make the deliveries that are due."""
+    trees, lines = pipeline.publish_alerts(), pipeline.deliver_alerts()
+    for line in (*trees, *lines):
+        if options.json:
+            _print(_json(line))
+    if not options.json:
+        for tree in trees:
+            _print(f"{tree['path']}: {tree['new']} new, {tree['listed']} listed")
+        for line in lines:
+            _print(f"{line['subscription']}: {line['identifier']} {line['state']} {line['cause'] or ''}".rstrip())
+    failed = sum(line["state"] == "dead" for line in lines)
+    if failed:
+        raise BousaiError(f"{failed} deliveries were given up", remedy="see: bousai alerts undelivered")
+    return 0
+
+
+def _alert_line(one: dict[str, object]) -> str:
+    return (
+        f"{one['sent']:%Y-%m-%d %H:%M:%S%z} {one['phase']:9} {one['state']:9} {one['status']:8} {one['headline_ja']}"
+    )
+
+
+def _list_alerts(options: argparse.Namespace) -> int:
+    if options.dry_run:
+        if options.since is None or options.until is None:
+            raise UsageError("a dry run needs a period", remedy="--from T --to T")
+        messages = pipeline.rehearse_alerts(options.since, options.until)
+        if options.output is not None:
+            options.output.mkdir(parents=True, exist_ok=True)
+            for message in messages:
+                (options.output / f"{message.identifier}.xml").write_bytes(message.cap)
+        found = [pipeline.told(message) for message in messages]
+    elif options.output is not None:
+        raise UsageError("-o goes with --dry-run", remedy="messages that went out are in <data>/public/alerts/cap")
+    else:
+        found = pipeline.list_alerts(state=options.state, since=options.since, until=options.until)
+    if options.json:
+        _print(_json(found))
+        return 0
+    columns = ("identifier", "phase", "state", "status", "severity")
+    rows = [[_local(one["sent"]), *(one[name] for name in columns), one["headline_ja"]] for one in found]
+    _table(rows, ("sent", *columns, "headline"))
+    return 0
+
+
+def _show_alert(options: argparse.Namespace) -> int:
+    found = pipeline.show_alert(options.identifier)
+    if options.cap:
+        _print(found["cap"])
+    elif options.json:
+        _print(_json(found))
+    else:
+        for name, value in found.items():
+            if name not in ("cap", "deliveries", "decisions"):
+                _print(f"{name}: {' '.join(value) if isinstance(value, list) else value}")
+        for name in ("decisions", "deliveries"):
+            for one in found[name]:
+                _print(f"{name[:-1] if name == 'decisions' else 'delivery'}: {_json(one)}")
+    return 0
+
+
 def _serve(options: argparse.Namespace) -> int:
     from bousai.serve.run import run  # half a second that no other command needs
 
@@ -573,6 +668,47 @@ def _parser() -> _Parser:
         metavar="ADDRESS",
         help="a proxy in front (address or network) whose X-Forwarded-For and -Proto are believed; may be repeated",
     )
+
+    alerts = command(
+        "alerts",
+        _alerts,
+        "CAP messages: what was issued, what waits for approval, to whom it went",
+        "bousai alerts list --from 2024-01-01T16:00 --to 2024-01-02T12:00 --dry-run",
+    )
+    deeds = alerts.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def deed(name: str, does: str) -> argparse.ArgumentParser:
+        made = deeds.add_parser(name, help=does, description=does)
+        made.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for machines")
+        return made
+
+    messages = deed("list", "messages, newest first; with --dry-run those that a past period would have given")
+    messages.add_argument("--state", choices=pipeline.MESSAGE_STATES)
+    messages.add_argument("--from", dest="since", type=_time, metavar="T", help="issued at or after T")
+    messages.add_argument("--to", dest="until", type=_time, metavar="T", help="issued at or before T")
+    messages.add_argument("--dry-run", action="store_true", help="play the period through the rules; sends nothing")
+    messages.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help="of a dry run: write the CAP files there"
+    )
+    shown = deed("show", "one message: decisions, deliveries, seconds of each stage")
+    shown.add_argument("identifier")
+    shown.add_argument("--cap", action="store_true", help="print the bytes that are approved and sent")
+    for name, does in (
+        ("approve", "let a message of our own out, by the SHA-256 of the bytes that you have read"),
+        ("reject", "keep it here for good"),
+    ):
+        decided_on = deed(name, does)
+        decided_on.add_argument("identifier")
+        decided_on.add_argument(
+            "--sha256", required=True, metavar="DIGITS", help="as show prints it, 12 digits or more"
+        )
+        decided_on.add_argument("--by", required=True, metavar="ACCOUNT", help="the account of who decides")
+        decided_on.add_argument("--reason", default="", metavar="TEXT", help="why, in a line; no personal data")
+    deed("send", "make what is due, publish it, and hand it over; what the DAG alerts does every minute")
+    repeated = deed("again", "send messages to a subscriber once more: those given up, or all that he lost")
+    repeated.add_argument("subscription")
+    repeated.add_argument("identifier", nargs="+")
+    deed("undelivered", "deliveries that were given up or wait, with cause and remedy")
 
     issues = command("issues", _issues, "quarantine and data faults, with cause and remedy", "bousai issues list")
     actions = issues.add_subparsers(dest="action", required=True, metavar="ACTION")

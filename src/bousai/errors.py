@@ -9,6 +9,7 @@ All messages are one line: what happened and where. ``remedy`` says what a perso
 | `ParseError` | a document is unreadable, hostile or of unknown shape | document quarantined, others go on |
 | `ExpectationError` | totals outside the feed's `expect` | document held before any write, last good stays |
 | `CatalogueError` | a YAML in `config/` is wrong | nothing starts |
+| `DeliveryError` | a subscriber could not be given a message | tried again where that may help, else told |
 | `StoreError` | the database is not usable as it is | nothing is written |
 | `UsageError` | the person asked for something that does not exist | exit code 2 |
 """
@@ -74,6 +75,31 @@ class ExpectationError(BousaiError):
 
 class CatalogueError(BousaiError):
     """A file under ``config/`` is wrong."""
+
+
+class DeliveryError(BousaiError):
+    """A subscriber did not get a message.
+
+    ``code`` is a short stable word for receipts and tests. ``transient``: trying again may help, not before
+    ``retry_after`` seconds where the receiver asked for that. ``gone``: the receiver wants no more messages at all
+    (HTTP 410 of a webhook).
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        code: str,
+        remedy: str = "",
+        transient: bool,
+        gone: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(cause, remedy=remedy)
+        self.code = code
+        self.transient = transient
+        self.gone = gone
+        self.retry_after = retry_after
 
 
 class StoreError(BousaiError):

@@ -31,6 +31,8 @@ class Settings:
     `config`    BOUSAI_CONFIG, the folder of feeds/ and layers/; default the project's own.
     `playback`  BOUSAI_PLAYBACK, address of a local feed server that plays recorded documents
                 (``http://127.0.0.1:port``); every request then goes there and nowhere else.
+    `cap_key`, `cap_certificate`  BOUSAI_CAP_KEY, BOUSAI_CAP_CERTIFICATE, PEM files: alerts are signed with this key
+                (mode 0600), receivers pin this certificate. Not set: alerts are not signed.
 
     A feed of a broker with a password has it in BOUSAI_MQTT_<FEED>, which is read when it connects and kept nowhere.
     """
@@ -44,6 +46,8 @@ class Settings:
     config: Path
     playback: str | None = None
     publisher: tuple[str, str] = NOBODY
+    cap_key: Path | None = None
+    cap_certificate: Path | None = None
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -51,6 +55,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     data = Path(env.get("BOUSAI_DATA", "var")).absolute()
     responders = _responders(env.get("BOUSAI_RESPONDERS", ""), data)
+    cap_key, cap_certificate = _cap_signature(env)
     return Settings(
         data=data,
         store=env.get("BOUSAI_STORE", f"sqlite:///{data / 'bousai.gpkg'}"),
@@ -61,7 +66,25 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         config=Path(env.get("BOUSAI_CONFIG", PROJECT / "config")).absolute(),
         playback=env.get("BOUSAI_PLAYBACK", "").rstrip("/") or None,
         publisher=_publisher(env.get("BOUSAI_PUBLISHER", "")),
+        cap_key=cap_key,
+        cap_certificate=cap_certificate,
     )
+
+
+def _cap_signature(env: Mapping[str, str]) -> tuple[Path | None, Path | None]:
+    """The files of key and certificate. Raises `UsageError` where there is one without the other, a file is missing,
+    or
+    others can read the key."""
+    names = ("BOUSAI_CAP_KEY", "BOUSAI_CAP_CERTIFICATE")
+    key, certificate = (Path(env[name]) if env.get(name) else None for name in names)
+    if (key is None) != (certificate is None):
+        raise UsageError("alerts are signed with a key and a certificate; one is missing", remedy=f"set {names}")
+    for name, path in zip(names, (key, certificate), strict=True):
+        if path is not None and not path.is_file():
+            raise UsageError(f"{name}={path}: there is no such file", remedy="name a PEM file")
+    if key is not None and key.stat().st_mode & 0o077:
+        raise UsageError(f"BOUSAI_CAP_KEY={key}: others can read the key", remedy=f"chmod 600 {key}")
+    return key, certificate
 
 
 def _publisher(text: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ one byte a second or a small body that unpacks to gigabytes. Limits hold for the
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 import threading
@@ -25,6 +24,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import create_connection
 
 from bousai import __version__
+from bousai.addresses import public_address
 from bousai.errors import FetchError
 
 USER_AGENT = f"bousai/{__version__} (open disaster-information platform)"
@@ -320,14 +320,10 @@ class _PublicConnection(_Guarded, HTTPSConnection):
     """TLS to a public address: the name is resolved once, checked, and that very address is used (no rebinding)."""
 
     def _address(self) -> str:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)}
-        for text in sorted(found):
-            ip = ipaddress.ip_address(text.partition("%")[0])
-            ip = getattr(ip, "ipv4_mapped", None) or ip
-            if not ip.is_global or ip.is_multicast:
-                raise _refused(f"https://{self.host}", f"it resolves to {text}, which is not a public address")
-        # IPv4 first: many offices have IPv6 names and no IPv6 route
-        return min(found, key=lambda text: (":" in text, text))
+        try:
+            return public_address(self.host, self.port)
+        except ValueError as error:
+            raise _refused(f"https://{self.host}", str(error)) from None
 
 
 class _ProxiedConnection(_Guarded, HTTPSConnection):

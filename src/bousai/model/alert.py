@@ -45,7 +45,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class CapArea:
-    """Where (CAP 3.2.4). `polygons` are closed rings of (latitude, longitude), WGS 84; `geocodes` (valueName, value)."""
+    """Where (CAP 3.2.4). `polygons` are closed rings of (latitude, longitude), WGS 84; `geocodes` (valueName,
+    value).
+    """
 
     description: str
     polygons: tuple[tuple[tuple[float, float], ...], ...] = ()
@@ -96,7 +98,8 @@ class Alert:
 
 MessageState = Literal["waiting", "awaiting", "released", "rejected", "lapsed", "dropped", "too_old"]
 """waiting (it must hold for its dwell time first) · awaiting (approval) · released (it went out) · rejected (by a
-person) · lapsed (nobody decided in time) · dropped (what it tells was over before it went out) · too_old (what it tells
+person) · lapsed (nobody decided in time) · dropped (what it tells was over before it went out) · too_old (what it
+tells
 had expired before we knew of it: a recorded disaster was read in)."""
 
 Phase = Literal["alert", "update", "all_clear", "cancel"]
@@ -109,9 +112,10 @@ class Message:
 
     `key` is the same for the same news, so that it is made once. `rule` and `subject` name the chain, together with
     `status`. `fingerprint` is what the message tells, `as_of` and `cursor` which statement it follows. `severity`
-    is the highest of its infos; `kinds` what it is made of; `ended` that nothing is in force any more.
-    `bypass`: no ceiling holds it. `approvals` is how many people must approve; `lapses_at` when they may not any more.
-    Stage times: `issued_at` (the source says) → `recorded_at` (we stored) → `built_at` → `released_at`.
+    is the highest of its infos, `entries` what it tells of which area (JSON, of `bousai.alert`).
+    `bypass`: no ceiling holds it. `approvals` is how many people must approve; `lapses_at` when they may not any
+    more. Stage times: `issued_at` (the source says) → `recorded_at` (we stored) → `built_at` → `released_at` →
+    `published_at` (in the tree).
     """
 
     identifier: str
@@ -121,10 +125,12 @@ class Message:
     status: Status
     phase: Phase
     state: MessageState
+    sender: str
     sent: datetime
     expires: datetime
     severity: CapSeverity
     fingerprint: str
+    entries: bytes
     as_of: datetime
     cursor: int
     author: str
@@ -139,6 +145,7 @@ class Message:
     recorded_at: datetime
     built_at: datetime
     released_at: datetime | None = None
+    published_at: datetime | None = None
     not_before: datetime | None = None
     lapses_at: datetime | None = None
     number: int = 0

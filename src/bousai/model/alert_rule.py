@@ -24,11 +24,13 @@ class AlertRule(_Strict):
     a situation notice of our own (never a warning). `entries` names the function of `bousai.alert` that makes entries
     (area, grade, facts) of the items. A relay reads the `kinds` of one subject; `subject` is a regular expression
     over the scope whose group 1 names it. A notice reads `layers` as they are published.
-    `grades`: the grades (vocab/data/cap_level.csv) that are told; `where` values that an item must have.
-    `lifetime` seconds until a message expires; `renew`: a message of which so little is left is sent again while what
-    it tells goes on. `event_code` is of the OASIS Event Terms list 1.2. `category` of CAP 3.2.2.
-    `approvals`: how many people must approve (a relay: none). `dwell` seconds that a notice must hold before it is
-    sent, and be gone before it is ended. `lapse` seconds after which an approval comes too late.
+    `grades`: the grades (vocab/data/cap_level.csv) that are told, the gravest first; `starts` those of them with
+    which an area comes into a message (default all), in the others it stays in it: from warning to advisory is
+    lowered, not over. `ends`: how a chain ends when nothing is in force; ``cancel`` where what happened cannot end,
+    only be taken back. `lifetime` seconds until a message expires; `renew`: a message of which so little is left is
+    sent again while what it tells goes on. `event_code` is of the OASIS Event Terms list 1.2. `category` of CAP
+    3.2.2. `approvals`: how many people must approve (a relay: none). `dwell` seconds that a notice must hold before
+    it is sent, and be gone before it is ended. `lapse` seconds after which an approval comes too late.
     `layer`: the layer that the message links.
     """
 
@@ -41,8 +43,9 @@ class AlertRule(_Strict):
     subject: str | None = None
     layers: tuple[str, ...] = ()
     layer: str
-    grades: tuple[str, ...]
-    where: dict[str, tuple[Any, ...]] = {}
+    grades: tuple[str, ...] = Key(min_length=1)
+    starts: tuple[str, ...] = ()
+    ends: Literal["all_clear", "cancel"] = "all_clear"
     category: Literal["Geo", "Met", "Safety", "Rescue", "Infra", "Other"]
     event_code: str
     lifetime: int = Key(ge=600)
@@ -65,6 +68,8 @@ class AlertRule(_Strict):
             raise ValueError("a notice has layers, and neither kinds nor subject")
         elif not self.approvals:
             raise ValueError("what we compose ourselves needs somebody's approval: approvals is 1 or 2")
+        if not set(self.starts) <= set(self.grades):
+            raise ValueError("starts are some of the grades")
         if self.renew >= self.lifetime:
             raise ValueError("renew is shorter than lifetime")
         return self

@@ -1,12 +1,18 @@
 """The corridor: the verbs. Opens the rooms, hands things from one to the next, reads the clock.
 
 Rooms do not know each other; every path a value takes is in this package, in the order of the line: `fetching` →
-`ingesting` → `exposure`, `register` → `picture` → `publishing`; `freshness` and `questions` beside it. `house` opens
+`ingesting` → `exposure`, `register` → `picture` → `publishing`, `alerting` → `delivering`; `freshness` and
+`questions` beside it. `house` opens
 the rooms. All verbs take `settings` (default: from the environment).
 """
 
 from __future__ import annotations
 
+from typing import get_args
+
+from bousai.model import MessageState
+from bousai.pipeline.alerting import decide_alert, list_alerts, make_alerts, make_notices, show_alert, told
+from bousai.pipeline.delivering import deliver_alerts, publish_alerts, send_again, undelivered
 from bousai.pipeline.exposure import expose, prefecture_name, prefectures_to_expose
 from bousai.pipeline.fetching import fetch_feed
 from bousai.pipeline.freshness import feed_states, feed_states_for
@@ -34,15 +40,22 @@ from bousai.pipeline.register import (
     register_undo,
     update_register,
 )
+from bousai.pipeline.rehearsing import rehearse_alerts
+
+MESSAGE_STATES: tuple[str, ...] = get_args(MessageState)
+"""How far a message may have come."""
 
 __all__ = [
     "FORMATS",
+    "MESSAGE_STATES",
     "Body",
     "House",
     "Ingested",
     "Report",
     "check_store",
     "counts",
+    "decide_alert",
+    "deliver_alerts",
     "dismiss",
     "expose",
     "feed_states",
@@ -54,6 +67,9 @@ __all__ = [
     "layer_as_known",
     "layer_files",
     "layer_geojson",
+    "list_alerts",
+    "make_alerts",
+    "make_notices",
     "moments",
     "open_issues",
     "opened",
@@ -63,6 +79,7 @@ __all__ = [
     "prefecture_name",
     "prefectures_to_expose",
     "prepare",
+    "publish_alerts",
     "publish_layers",
     "recorded",
     "register_candidates",
@@ -70,10 +87,15 @@ __all__ = [
     "register_merge",
     "register_split",
     "register_undo",
+    "rehearse_alerts",
     "retry",
     "revisions_numbered",
     "revisions_of",
+    "send_again",
+    "show_alert",
     "tile_layers",
+    "told",
     "trace",
+    "undelivered",
     "update_register",
 ]

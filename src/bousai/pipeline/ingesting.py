@@ -361,6 +361,14 @@ def ingest_files(
             yield one
 
 
+def take_in(house: House, raw: RawDocument) -> Ingested:
+    """One archived document, read into the store of a house."""
+    feed = house.catalogue.feed(raw.feed)
+    store.record_document(house.store, raw)
+    with _body(house, raw, None) as content:
+        return _ingest(house, feed, raw, content, accept=True)
+
+
 def derive(
     house: House, name: str, version: str, body: object, bulletins: Iterable[Bulletin], status: Status, now: datetime
 ) -> Changes:

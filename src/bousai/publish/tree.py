@@ -141,9 +141,9 @@ def write_layer(
         }
         written = dump(schema.schema(layer, status))
         if not (folder / "schema.json").exists() or (folder / "schema.json").read_bytes() != written:
-            _write(folder / "schema.json", written)
+            write_file(folder / "schema.json", written)
         if not (new / "manifest.json").exists():
-            _write(new / "manifest.json", dump(manifest))
+            write_file(new / "manifest.json", dump(manifest))
         _link(new / "manifest.json", folder / "manifest.json")
         _sync_folder(folder)
         _drop_others(folder, set(stable.values()))
@@ -298,7 +298,7 @@ def _write_changes(
     versions = [*known, entry][-_KEPT_CHANGES:]
     sizes = accumulate((one.get("delta") or {"size": 0})["size"] for one in reversed(versions))
     versions = versions[-max(1, sum(size <= _KEPT_BYTES for size in sizes)) :]
-    _write(folder / "changes.json", dump({"versions": versions}))
+    write_file(folder / "changes.json", dump({"versions": versions}))
     return versions
 
 
@@ -344,7 +344,7 @@ def _write_by_muni(
                 yield f"{code}.geojson.gz", igzip.compress(body, _GZIP_LEVEL, mtime=0)
 
     folder.mkdir(parents=True, exist_ok=True)
-    _write_all(folder, files())
+    write_files_whole(folder, files())
     return digests
 
 
@@ -366,7 +366,7 @@ def _stand(new: Path, folder: Path, stable: Mapping[str, str]) -> None:
         if latest.endswith(writers.DESCRIPTION)
     }
     if described:
-        _write_all(folder, described.items())
+        write_files_whole(folder, described.items())
     for name, latest in stable.items():
         if latest not in described:
             _link(new / name, folder / latest)
@@ -441,7 +441,7 @@ def write_index(
     }
     with alone(root):
         _clear(root)
-        _write(root / "index.json", dump(body))
+        write_file(root / "index.json", dump(body))
 
 
 def _entry(
@@ -542,12 +542,12 @@ def _clear(*folders: Path) -> None:
                 path.unlink()
 
 
-def _write(path: Path, body: bytes) -> None:
+def write_file(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_all(path.parent, [(path.name, body)])
+    write_files_whole(path.parent, [(path.name, body)])
 
 
-def _write_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+def write_files_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Put files into a folder, each whole: written aside, on the disk, then renamed.
 
     Many at once, because a disk takes a hundred waiting writers in the time of a few one after another.

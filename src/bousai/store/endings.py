@@ -68,7 +68,7 @@ def endings(
         for row in sorted(kept, key=lambda row: (row.item_id.encode(), row.id)):
             scope, by = ended[row.id]
             rows.append((row.id, row.item_id, scope, row.muni_code, row.props, row.geom, by, by, row.position))
-        return read._table(connection, rows, kind, status, valid_at, recorded)
+        return read.table_of_rows(connection, rows, kind, status, valid_at, recorded)
 
 
 def _kept(connection: Connection, revisions: Sequence[int]) -> list[Any]:

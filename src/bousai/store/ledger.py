@@ -199,8 +199,9 @@ def set_outcome(
         write_issues(connection, raw.feed, document_id, issues, instant(now), stale)
 
 
-def _document(row: sa.Row[Any]) -> Document:
-    raw = RawDocument(
+def raw_document(row: sa.Row[Any]) -> RawDocument:
+    """A row of the table of documents as what was archived."""
+    return RawDocument(
         sha256=row.sha256,
         feed=row.feed,
         url=row.url,
@@ -210,7 +211,10 @@ def _document(row: sa.Row[Any]) -> Document:
         taint=row.taint,
         dated_at=_or_none(row.dated_at),
     )
-    return Document(row.id, raw, row.outcome, row.cause, row.remedy)
+
+
+def _document(row: sa.Row[Any]) -> Document:
+    return Document(row.id, raw_document(row), row.outcome, row.cause, row.remedy)
 
 
 def find_document(store: Store, sha256_prefix: str) -> list[Document]:

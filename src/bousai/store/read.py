@@ -16,7 +16,7 @@ from bousai.store.encode import instant, moment
 from bousai.store.engine import Store
 
 _NOT_RETIRED = "(r.retired_by IS NULL OR r.retired_by > :known)"
-_SEEN = (
+SEEN = (
     f"r.opened_by <= :known AND {_NOT_RETIRED}"
     " AND r.valid_from <= :valid AND (r.valid_to IS NULL OR r.valid_to > :valid OR r.closed_by > :known)"
     " AND (r.expires_at IS NULL OR r.expires_at > :valid)"
@@ -28,7 +28,7 @@ _HELD_SINCE = (
 )
 
 
-def _circle(visibility: Visibility) -> str:
+def visible_to(visibility: Visibility) -> str:
     """SQL predicate on scope `s` for the bound name :known: it is what this circle of readers sees of the scope. That
     is the state of the narrowest circle that has one of its own by then and is open to it."""
     circles = open_to(visibility)
@@ -72,7 +72,7 @@ def _box(bbox: tuple[float, float, float, float]) -> dict[str, float]:
     return dict(zip(("west", "south", "east", "north"), bbox, strict=True))
 
 
-def _columns(connection: Connection) -> str:
+def columns_of(connection: Connection) -> str:
     return (
         "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
         f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position, r.valid_from"
@@ -99,7 +99,7 @@ def items(
     With `since`, those that were true at some time from then to `valid_at`, both included, as they were last in it.
     The result's `known_at` is the recording time of the last bulletin that it takes into account.
     """
-    where = [_SEEN if since is None else _HELD_SINCE, "s.kind = :kind", "s.status = :status", _circle(visibility)]
+    where = [SEEN if since is None else _HELD_SINCE, "s.kind = :kind", "s.status = :status", visible_to(visibility)]
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
     if since is not None:
         bound["since"] = instant(since)
@@ -112,7 +112,7 @@ def items(
             where.append(dialect.in_box(connection))
             bound |= _box(bbox)
         query = (
-            f"{_columns(connection)} WHERE {' AND '.join(where)}"
+            f"{columns_of(connection)} WHERE {' AND '.join(where)}"
             f" ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
         )
         statement = sa.text(query)
@@ -122,7 +122,7 @@ def items(
         if since is not None:  # one item may have had several contents in the time
             last = {(row.scope, row.item_id): row for row in sorted(rows, key=lambda row: (row.valid_from, row.id))}
             rows = [row for row in rows if last[row.scope, row.item_id] is row]
-        return _table(connection, rows, kind, status, valid_at, recorded)
+        return table_of_rows(connection, rows, kind, status, valid_at, recorded)
 
 
 _PORTION = 32 * 1024**2
@@ -150,8 +150,8 @@ def portions(
         bound["known"], recorded = _log_position(connection, known_at, "public")
         # Two questions: as one, the embedded store would walk through the geometry of the whole kind.
         for place in (dialect.in_box(connection), "r.geom IS NULL"):
-            query = f"{_columns(connection)} WHERE {place} AND s.kind = :kind AND s.status = :status AND {_SEEN}"
-            query += f" AND {_circle('public')}"
+            query = f"{columns_of(connection)} WHERE {place} AND s.kind = :kind AND s.status = :status AND {SEEN}"
+            query += f" AND {visible_to('public')}"
             result = connection.execute(sa.text(f"{query} ORDER BY r.id"), bound)
             some: list[Any] = []
             size = 0
@@ -159,13 +159,13 @@ def portions(
                 some += rows
                 size += sum(_ITEM + len(row.geom or b"") for row in rows)
                 if size > _PORTION:
-                    yield _table(connection, some, kind, status, valid_at, recorded)
+                    yield table_of_rows(connection, some, kind, status, valid_at, recorded)
                     some, size = [], 0
             if some:
-                yield _table(connection, some, kind, status, valid_at, recorded)
+                yield table_of_rows(connection, some, kind, status, valid_at, recorded)
 
 
-def _table(
+def table_of_rows(
     connection: Connection, rows: Sequence[Any], kind: str, status: Status, valid_at: datetime, recorded: int
 ) -> RevisionTable:
     """Rows of id, item_id, scope, muni_code, props, geom, stated_by, opened_by, position as columns."""
@@ -221,7 +221,7 @@ def sightings(
     things exist, not what held. With `muni` (5-digit codes) also `uncoded_in`, a box, takes those in it that state no
     municipality. Ordered by item id.
     """
-    where = ["s.kind = :kind", "s.status = :status", "r.opened_by <= :known", _NOT_RETIRED, _circle(visibility)]
+    where = ["s.kind = :kind", "s.status = :status", "r.opened_by <= :known", _NOT_RETIRED, visible_to(visibility)]
     bound: dict[str, Any] = {"kind": kind, "status": status}
     with store.engine.connect() as connection:
         if muni is not None:
@@ -242,7 +242,7 @@ def sightings(
         if muni is not None:
             statement = statement.bindparams(sa.bindparam("muni", expanding=True, type_=sa.Text()))
         rows = connection.execute(statement, bound).fetchall()
-        table = _table(connection, rows, kind, status, valid_at, recorded)
+        table = table_of_rows(connection, rows, kind, status, valid_at, recorded)
     return Sightings(table, [moment(row[9]) for row in rows], [_first(row[10], row[11]) for row in rows])
 
 
@@ -338,7 +338,7 @@ def _revisions(store: Store, where: str, bound: dict[str, Any]) -> list[dict[str
 def history(store: Store, kind: str, item_id: str, visibility: Visibility = "public") -> list[dict[str, Any]]:
     """Every revision of one thing that a circle of readers may see, all statuses, in the order in which they were
     recorded, with provenance. `visibility` in it is the circle whose state the revision belongs to."""
-    where = f"r.item_id = :item_id AND s.kind = :kind AND {_circle(visibility)}"
+    where = f"r.item_id = :item_id AND s.kind = :kind AND {visible_to(visibility)}"
     return _revisions(store, where, {"item_id": item_id, "kind": kind})
 
 
@@ -362,7 +362,7 @@ def changes(store: Store, after: int = 0, upto: int | None = None, visibility: V
         "  WHERE closed_by IS NOT NULL AND closed_by > :after AND closed_by <= :upto AND closed_by > opened_by"
         " UNION ALL SELECT id, item_id, scope_id, retired_by, 0, 1 FROM revision"
         "  WHERE retired_by IS NOT NULL AND retired_by > :after AND retired_by <= :upto AND retired_by > opened_by"
-        f") c JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id WHERE {_circle(visibility)}"
+        f") c JOIN scope s ON s.id = c.scope_id JOIN bulletin b ON b.id = c.by_id WHERE {visible_to(visibility)}"
         " GROUP BY c.by_id, c.item_id, s.kind, s.status, s.scope, b.recorded_at"
         " ORDER BY c.by_id, c.item_id, s.scope"
     )

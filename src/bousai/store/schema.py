@@ -184,3 +184,78 @@ publication = Table(
     Column("version", Text, nullable=False),
     Column("published_at", Big, nullable=False),
 )
+
+alert = Table(
+    "alert",
+    metadata,
+    _id(),
+    Column("identifier", Text, nullable=False, unique=True),
+    Column("key", Text, nullable=False, unique=True, comment="the same for the same news: it is made once"),
+    Column("rule", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("sent", Big, nullable=False),
+    Column("expires", Big, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("entries", LargeBinary, nullable=False),
+    Column("as_of", Big, nullable=False),
+    Column("cursor", Big, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("approvals", Integer, nullable=False),
+    Column("bypass", Boolean, nullable=False),
+    Column("munis", Text, nullable=False, comment="5-digit codes, space separated"),
+    Column("headline_ja", Text, nullable=False),
+    Column("headline_en", Text, nullable=False),
+    Column("cap", LargeBinary, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("issued_at", Big, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    Column("built_at", Big, nullable=False),
+    Column("released_at", Big),
+    Column("published_at", Big, comment="in the tree of files"),
+    Column("not_before", Big),
+    Column("lapses_at", Big),
+)
+Index("alert_chain", alert.c.rule, alert.c.subject, alert.c.status)
+Index("alert_state", alert.c.state, alert.c.expires)
+
+alert_decision = Table(
+    "alert_decision",
+    metadata,
+    _id(),
+    Column("alert_id", Big, ForeignKey("alert.id"), nullable=False),
+    Column("decision", Text, nullable=False, comment="approve, reject"),
+    Column("person", Text, nullable=False, comment="name of an account, not of a person"),
+    Column("sha256", Text, nullable=False, comment="of the bytes that were seen"),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", Big, nullable=False),
+)
+Index("alert_decision_of", alert_decision.c.alert_id)
+
+alert_delivery = Table(
+    "alert_delivery",
+    metadata,
+    Column("alert_id", Big, ForeignKey("alert.id"), primary_key=True),
+    Column("subscription", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="due, delivered, superseded, dead"),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Big, nullable=False),
+    Column("made_at", Big, nullable=False),
+    Column("begun_at", Big, comment="the last attempt"),
+    Column("done_at", Big),
+    Column("code", Text),
+    Column("cause", Text),
+    Column("remedy", Text),
+)
+Index("alert_delivery_due", alert_delivery.c.state, alert_delivery.c.next_at)
+
+alert_position = Table(
+    "alert_position",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Big, nullable=False, comment="the last bulletin that alerts were made of"),
+)

@@ -25,6 +25,7 @@ from functools import cache
 from typing import Literal
 
 from bousai.vocab import rows
+from bousai.vocab.municipality import in_force, municipalities
 
 Match = Literal["municipality", "prefecture"]
 """municipality: it lies on this coast · prefecture: a coast of its prefecture; whether it lies on it is not known."""
@@ -57,3 +58,17 @@ def _listed() -> dict[str, dict[str, Match]]:
         if row["coast_code"]:
             coasts[row["coast_code"]] = "municipality" if row["match"] == "municipality" else "prefecture"
     return found
+
+
+@cache
+def municipalities_of(coast_code: str) -> dict[str, Match]:
+    """Municipality (5 digits, as of now) → how surely it lies on a coast section; the other way round of `coasts_of`.
+
+    >>> municipalities_of("360")["17204"], "17407" in municipalities_of("360")
+    ('municipality', False)
+    """
+    return {
+        code: match
+        for code in municipalities()
+        if in_force(code) and (match := coasts_of(code).get(coast_code)) is not None
+    }

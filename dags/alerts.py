@@ -1,0 +1,59 @@
+"""The DAG ``alerts``: what was issued becomes CAP messages, which are published and handed over; woken by the feeds
+that alerts are made of, and swept every minute.
+
+Apart from ``outputs``: a warning does not wait for layers. ``relay`` passes on what JMA and municipalities issued;
+``notice`` looks at the layers for what is worth a situation notice, which waits for approval. What is new is decided
+by a position in our own store, so a lost or batched event, a retry or two runs at once send nothing twice.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
+
+from bousai import catalogue, settings
+
+HELD = catalogue.load(settings.load().config)
+KINDS = {kind for rule in HELD.rules.values() for kind in rule.kinds}
+FEEDS = [Asset(f"bousai://feed/{feed.id}") for feed in HELD.feeds.values() if not KINDS.isdisjoint(feed.kinds)]
+
+with DAG(
+    "alerts",
+    dag_display_name="alerts 警報等の配信",
+    description="Make, publish and deliver CAP messages",
+    doc_md=__doc__,
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=AssetAny(*FEEDS)
+    ),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    tags=["outputs", "alerts"],
+    default_args={"owner": "bousai", "retries": 2, "retry_delay": timedelta(seconds=5)},
+):
+
+    @task(max_active_tis_per_dag=1)
+    def relay() -> list[dict[str, Any]]:
+        """Make and publish messages of what was issued; gives one line a tree."""
+        from bousai import pipeline
+
+        pipeline.make_alerts()
+        return pipeline.publish_alerts()
+
+    @task(max_active_tis_per_dag=1)
+    def deliver() -> int:
+        """Hand over what is due; gives how many were tried."""
+        from bousai import pipeline
+
+        return len(pipeline.deliver_alerts())
+
+    @task(max_active_tis_per_dag=1)
+    def notice() -> int:
+        """Look for what is worth a situation notice; gives how many there are new."""
+        from bousai import pipeline
+
+        return len(pipeline.make_notices())
+
+    relay() >> deliver()
+    notice()

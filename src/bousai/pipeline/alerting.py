@@ -1,0 +1,522 @@
+"""Statements → messages: follow the log, watch the layers, let out what may go out.
+
+Every step is a transaction of its own with the position in the log in it; killed anywhere, the next call goes on
+where the last one was. Nothing here sends: `delivering` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from bousai import alert, store
+from bousai.alert import Cause, Entry, Situation, Step
+from bousai.errors import UsageError
+from bousai.formats import cap_xml
+from bousai.model import AlertRule, Issue, Message, MessageState, Status
+from bousai.pipeline.freshness import feed_states_for
+from bousai.pipeline.house import House, opened
+from bousai.pipeline.ingesting import stale_layers
+from bousai.pipeline.picture import features_of
+from bousai.settings import Settings
+from bousai.store import Statement
+
+_log = logging.getLogger(__name__)
+_STATUSES: tuple[Status, ...] = ("actual", "exercise", "test")
+
+
+def make_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Make the messages that pass on what was issued since the last call, and those that must be sent again because
+    they are about to expire. Returns one dict a message, see `told`."""
+    with opened(settings) as house:
+        return [told(message) for message in (*follow(house), *renew(house))]
+
+
+def make_notices(settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Look at the layers for what is worth a situation notice, and at the notices that wait: one dict a new
+    message.
+    """
+    with opened(settings) as house:
+        return [told(message) for message in watch(house)]
+
+
+def told(message: Message) -> dict[str, Any]:
+    """A message in a line."""
+    return {
+        "identifier": message.identifier,
+        "rule": message.rule,
+        "subject": message.subject,
+        "status": message.status,
+        "phase": message.phase,
+        "state": message.state,
+        "severity": message.severity,
+        "issued_at": message.issued_at,
+        "sent": message.sent,
+        "expires": message.expires,
+        "headline_ja": message.headline_ja,
+        "headline_en": message.headline_en,
+        "munis": list(message.munis),
+        "sha256": message.sha256,
+    }
+
+
+class Outlines:
+    """The outline of a municipality, asked of the store of a house once."""
+
+    def __init__(self, house: House) -> None:
+        self._house, self._at = house, house.now()
+        self._known: dict[tuple[Status, str], bytes | None] = {}
+
+    def of(self, status: Status) -> Callable[[str], bytes | None]:
+        """For messages of a status: an exercise may have municipalities of its own, and else has the real ones."""
+        return lambda code: self._find("actual", code) or (self._find(status, code) if status != "actual" else None)
+
+    def _find(self, status: Status, code: str) -> bytes | None:
+        key = (status, code)
+        if key not in self._known:
+            held = store.borrowed_geometry(self._house.store, "municipality", self._at, None, status, [code])
+            self._known[key] = held.get(code)
+        return self._known[key]
+
+
+def follow(house: House, outlines: Outlines | None = None) -> list[Message]:
+    """Messages of what JMA and municipalities have issued since the position in the log, document by document.
+    `outlines`: of another house, where this one has no municipalities."""
+    rules = [rule for rule in house.catalogue.rules.values() if rule.type == "relay"]
+    kinds = {kind for rule in rules for kind in rule.kinds}
+    outlines = outlines or Outlines(house)
+    made: list[Message] = []
+    while True:
+        position = store.alert_position(house.store)
+        said = store.statements(house.store, kinds, after=position)
+        if not said:
+            return made
+        for _, group in groupby(said, key=lambda one: one.document):
+            statements = list(group)
+            cursor = statements[-1].cursor
+            new = [
+                message
+                for rule, subject, status, about in _touched(rules, statements)
+                if (message := _relay(house, rule, subject, status, about, cursor, outlines)) is not None
+            ]
+            due = [(message, _due(house, message)) for message in new]
+            if not store.record_alerts(house.store, due, position=(position, cursor), at=house.now()):
+                break  # another process follows the log, too: look again where it stands
+            made += new
+            position = cursor
+
+
+def _touched(
+    rules: Sequence[AlertRule], statements: Sequence[Statement]
+) -> Iterable[tuple[AlertRule, str, Status, Statement]]:
+    """The subjects that a document speaks of, each with its newest statement about it."""
+    found: dict[tuple[str, str, Status], tuple[AlertRule, Statement]] = {}
+    for rule in rules:
+        assert rule.subject is not None
+        for one in statements:
+            match = re.fullmatch(rule.subject, one.scope) if one.kind in rule.kinds else None
+            if match is not None:
+                key = (rule.id, match.group(1), one.status)
+                if key not in found or one.issued_at >= found[key][1].issued_at:
+                    found[key] = (rule, one)
+    for (_, subject, status), (rule, one) in found.items():
+        yield rule, subject, status, one
+
+
+def _situation(
+    house: House, rule: AlertRule, subject: str, status: Status, about: Statement, cursor: int, at: datetime | None
+) -> Situation:
+    """What is in force of a subject by its newest statement known at a position in the log (`at`: at that time)."""
+    assert rule.subject is not None
+    scopes = [
+        (kind, scope)
+        for kind, scope in store.scopes_with(house.store, rule.kinds, subject, status)
+        if (match := re.fullmatch(rule.subject, scope)) is not None and match.group(1) == subject
+    ]
+    as_of = store.newest_of_scopes(house.store, scopes, status, cursor)
+    tables = {
+        kind: store.items_of_scopes(
+            house.store,
+            kind,
+            [scope for k, scope in scopes if k == kind],
+            valid_at=at or as_of,
+            cursor=cursor,
+            status=status,
+        )
+        for kind in rule.kinds
+    }
+    found = alert.relayed(rule, tables)
+    return Situation(
+        rule=rule.id,
+        subject=subject,
+        status=status,
+        entries=found.entries,
+        as_of=as_of,
+        cursor=cursor,
+        issued_at=about.issued_at,
+        recorded_at=about.recorded_at,
+        withdrawn=about.msg_type == "withdraw",
+        corrected=about.msg_type == "correct",
+        inputs=frozenset(table.status for table in tables.values()),
+        issuer=about.issuer,
+        context_ja=found.context_ja,
+        context_en=found.context_en,
+    )
+
+
+def _relay(
+    house: House,
+    rule: AlertRule,
+    subject: str,
+    status: Status,
+    about: Statement,
+    cursor: int,
+    outlines: Outlines,
+) -> Message | None:
+    now = _situation(house, rule, subject, status, about, cursor, None)
+    chain = store.chain_of(house.store, rule.id, subject, status)
+    at = house.now()
+    step = alert.next_step(rule, chain[-1] if chain else None, now, at)
+    if step is None:
+        return None
+    return _written(house, rule, step, now, chain, [(about.url, about.sha256)], at, outlines)
+
+
+def _written(
+    house: House,
+    rule: AlertRule,
+    step: Step,
+    now: Situation,
+    chain: Sequence[Message],
+    documents: Sequence[tuple[str, str]],
+    at: datetime,
+    outlines: Outlines,
+) -> Message:
+    """The message of a step with its bytes, checked and signed, in the state in which it begins."""
+    name, mail = house.settings.publisher
+    cause = Cause(mail, name, house.settings.public_url, tuple(documents))
+    drawn, kept = alert.composed(rule, step, now, chain, cause, at, outlines.of(now.status))
+    alert.may_leave(kept, now.inputs)
+    body = cap_xml.write(drawn)
+    faults = cap_xml.faults(body)
+    state = alert.first_state(rule, step, now, bool(drawn.references), at)
+    if faults and drawn.references == () and step.phase in ("all_clear", "cancel"):
+        faults = []  # it takes back what never went out, and goes nowhere either
+    if faults:
+        state = "rejected"
+        _log.error("%s is no valid CAP: %s", kept.identifier, "; ".join(faults))
+        store.add_issues(
+            house.store,
+            f"alert/{rule.id}",
+            [
+                Issue(
+                    "alert_invalid",
+                    f"{kept.identifier}: {faults[0]}",
+                    "nothing was sent: tell people by hand, and report this fault",
+                    "error",
+                )
+            ],
+            at,
+        )
+    body = signed(house.settings, body)
+    return replace(
+        kept,
+        state=state,
+        cap=body,
+        sha256=sha256(body).hexdigest(),
+        released_at=at if state == "released" else None,
+        not_before=at + timedelta(seconds=rule.dwell) if state == "waiting" else None,
+        lapses_at=at + timedelta(seconds=rule.dwell + rule.lapse) if rule.approvals else None,
+    )
+
+
+def signed(settings: Settings, body: bytes) -> bytes:
+    """The message signed, where this installation has a key."""
+    if settings.cap_key is None or settings.cap_certificate is None:
+        return body
+    return cap_xml.sign(body, settings.cap_key.read_bytes(), settings.cap_certificate.read_bytes())
+
+
+def _due(house: House, message: Message) -> list[str]:
+    """The subscriptions that a message goes to, once it goes out."""
+    if message.state != "released":
+        return []
+    return _receivers(house, message)
+
+
+def _receivers(house: House, message: Message) -> list[str]:
+    had = store.had_before(house.store, message.rule, message.subject, message.status)
+    every = house.catalogue.subscriptions.values()
+    return [one.id for one in every if alert.fits(one, message, had=one.id in had)]
+
+
+def renew(house: House, outlines: Outlines | None = None, *, watched: bool = True) -> list[Message]:
+    """Send again what is still in force when its message is about to expire: a warning that nobody lifted goes on.
+    Where its source does not answer, that is said, and certainty is Unknown (`watched`: false where nobody asks it).
+    """
+    made: list[Message] = []
+    at = house.now()
+    outlines = outlines or Outlines(house)
+    for last in store.running_alerts(house.store):
+        rule = house.catalogue.rules.get(last.rule)
+        if rule is None or rule.type != "relay" or not rule.renew or last.state != "released":
+            continue
+        if (last.expires - at).total_seconds() > rule.renew:
+            continue
+        cursor = max(store.alert_position(house.store), last.cursor)
+        about = Statement(
+            cursor, 0, rule.kinds[0], "", last.status, "issue", last.issued_at, last.recorded_at, "", "", ""
+        )
+        now = _situation(house, rule, last.subject, last.status, about, cursor, at)
+        if not now.entries:
+            continue  # it ends by itself, as its source said it would
+        now = replace(now, issuer=now.entries[0].issuer)
+        if watched and (silent := _silence(house, rule)):
+            now = replace(
+                now,
+                doubt_ja=f"情報源から応答がないため、現在も発表中かどうか確認できません（{silent}）。",
+                doubt_en=f"The source does not answer: whether this is still in force is not known ({silent}).",
+            )
+        step = alert.next_step(rule, last, now, at)
+        if step is None or not step.renewal:
+            continue
+        chain = store.chain_of(house.store, last.rule, last.subject, last.status)
+        message = _written(house, rule, step, now, chain, (), at, outlines)
+        if store.record_alerts(house.store, [(message, _due(house, message))], position=None, at=at):
+            made.append(message)
+    return made
+
+
+def _silence(house: House, rule: AlertRule) -> str:
+    """Why none of the feeds behind a rule can be believed to be up to date; "" where one can."""
+    feeds = [one for one in house.catalogue.feeds.values() if not set(rule.kinds).isdisjoint(one.kinds)]
+    states = feed_states_for(house, feeds=feeds).values()
+    if any(state.state in ("ok", "quiet") for state in states):
+        return ""
+    return "; ".join(f"{state.feed}: {state.reason}" for state in states if state.last_content_at is not None)
+
+
+def watch(house: House) -> list[Message]:
+    """Situation notices: of what the layers show now, each held for its dwell time and then for approval."""
+    rules = [rule for rule in house.catalogue.rules.values() if rule.type == "notice"]
+    at = house.now()
+    outlines = Outlines(house)
+    made: list[Message] = []
+    for status in _STATUSES[:2]:
+        if status != "actual" and not store.has_status(house.store, status, "public"):
+            continue
+        features: dict[tuple[str, datetime], list[dict[str, Any]]] = {}
+        for rule in rules:
+            if status != "actual" and "feed_status" in rule.layers:
+                continue
+            window = rule.options.get("window")
+            now = {layer: _features(house, features, layer, status, at) for layer in rule.layers}
+            then = at - timedelta(seconds=window) if window else at
+            before = {layer: _features(house, features, layer, status, then) for layer in rule.layers}
+            made += _notice(house, rule, status, alert.noticed(rule, now, before, at), at, outlines)
+    return made
+
+
+def _features(
+    house: House, made: dict[tuple[str, datetime], list[dict[str, Any]]], layer_id: str, status: Status, at: datetime
+) -> list[dict[str, Any]]:
+    """The features of a layer as everybody may see them."""
+    key = (layer_id, at)
+    if key not in made:
+        if layer_id == "feed_status":
+            made[key] = _feed_status(house)
+        else:
+            table = features_of(house, house.catalogue.layer(layer_id), status, at, None, lasting=True)
+            made[key] = [
+                {"id": item, "muni_code": muni} | orjson.loads(properties)
+                for item, muni, properties in zip(table.ids, table.muni_codes, table.properties, strict=True)
+            ]
+    return made[key]
+
+
+def _feed_status(house: House) -> list[dict[str, Any]]:
+    feeds = house.catalogue.feeds
+    return [
+        {
+            "id": state.feed,
+            "state": state.state,
+            "reason": state.reason,
+            "title_ja": feeds[state.feed].title_ja,
+            "title_en": feeds[state.feed].title_en,
+            "stale_layers": stale_layers(house, feeds[state.feed]),
+        }
+        for state in feed_states_for(house).values()
+        # a source that was never read is not one that went silent
+        if state.last_fetch_at is not None
+    ]
+
+
+def _notice(
+    house: House,
+    rule: AlertRule,
+    status: Status,
+    found: dict[str, tuple[Entry, ...]],
+    at: datetime,
+    outlines: Outlines,
+) -> list[Message]:
+    running = {
+        message.subject
+        for message in store.running_alerts(house.store)
+        if message.rule == rule.id and message.status == status
+    }
+    cursor, _ = store.log_position(house.store)
+    made = []
+    for subject in sorted(running | set(found)):
+        now = Situation(
+            rule.id,
+            subject,
+            status,
+            found.get(subject, ()),
+            at,
+            cursor,
+            at,
+            at,
+            inputs=frozenset({status}),
+            issuer="bousai",
+        )
+        message = _notice_of(house, rule, now, at, outlines)
+        if message is not None:
+            made.append(message)
+    return made
+
+
+def _notice_of(house: House, rule: AlertRule, now: Situation, at: datetime, outlines: Outlines) -> Message | None:
+    chain = [
+        message
+        for message in store.chain_of(house.store, rule.id, now.subject, now.status)
+        if message.state != "lapsed" and not (message.state == "dropped" and not message.ended)
+    ]
+    pending = chain[-1] if chain and chain[-1].state in ("waiting", "awaiting") else None
+    settled = chain[:-1] if pending else chain
+    step = alert.next_step(rule, settled[-1] if settled else None, now, at)
+    if pending is not None:
+        if pending.lapses_at is not None and at >= pending.lapses_at:
+            store.set_alert_state(house.store, pending, "lapsed", at, ())
+            return None  # proposed anew the next time, if it still goes on
+        if step is not None and step.fingerprint == pending.fingerprint:
+            if pending.state == "waiting" and pending.not_before is not None and at >= pending.not_before:
+                store.set_alert_state(house.store, pending, "awaiting", at, ())
+            return None
+    changes: dict[int, MessageState] = {}
+    if pending is not None:
+        changes[pending.number] = "lapsed" if pending.ended else "dropped"
+    made = []
+    if step is not None:
+        message = _written(house, rule, step, now, settled, (), at, outlines)
+        made.append((message, _due(house, message)))
+    if made or changes:
+        store.record_alerts(house.store, made, position=None, changes=changes, at=at)
+    return made[0][0] if made else None
+
+
+def list_alerts(
+    settings: Settings | None = None,
+    *,
+    state: MessageState | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Messages, newest first; `since` and `until` of the time of issue."""
+    with opened(settings) as house:
+        return [told(one) for one in store.alerts(house.store, state=state, since=since, until=until, limit=limit)]
+
+
+def show_alert(identifier: str, settings: Settings | None = None) -> dict[str, Any]:
+    """One message: its line, its CAP text, decisions, deliveries, and the seconds of each stage. Raises
+    `UsageError`.
+    """
+    with opened(settings) as house:
+        message = _named(house, identifier)
+        return told(message) | {
+            "author": message.author,
+            "approvals_needed": message.approvals,
+            "lapses_at": message.lapses_at,
+            "stages": stages(message),
+            "decisions": [
+                {"decision": one.decision, "person": one.person, "sha256": one.sha256, "reason": one.reason}
+                | {"decided_at": one.decided_at}
+                for one in store.decisions_of(house.store, message.number)
+            ],
+            "deliveries": [
+                {"subscription": one.subscription, "state": one.state, "attempts": one.attempts}
+                | {"next_at": one.next_at, "done_at": one.done_at, "cause": one.cause, "remedy": one.remedy}
+                for one in store.deliveries(house.store, number=message.number)
+            ],
+            "cap": message.cap.decode(),
+        }
+
+
+def stages(message: Message) -> dict[str, float | None]:
+    """Seconds from one stage to the next; None where it has not come so far."""
+
+    def between(first: datetime | None, second: datetime | None) -> float | None:
+        return None if first is None or second is None else (second - first).total_seconds()
+
+    return {
+        "issued_recorded": between(message.issued_at, message.recorded_at),
+        "recorded_built": between(message.recorded_at, message.built_at),
+        "built_released": between(message.built_at, message.released_at),
+        "released_published": between(message.released_at, message.published_at),
+    }
+
+
+def _named(house: House, identifier: str) -> Message:
+    found = store.alert_named(house.store, identifier)
+    if found is None:
+        raise UsageError(f"no message {identifier!r}", remedy="bousai alerts list")
+    return found
+
+
+def decide_alert(
+    identifier: str,
+    decision: str,
+    person: str,
+    digest: str,
+    reason: str = "",
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """Approve or reject a message of our own, by the SHA-256 (or its first 12 digits or more) of the bytes that were
+    read. Returns its line. Raises `UsageError` where the decision does not count."""
+    with opened(settings) as house:
+        message = _named(house, identifier)
+        at = house.now()
+        if not person.strip():
+            raise UsageError("nobody decides", remedy="--by NAME: the account of who decides")
+        if len(digest) < 12 or not message.sha256.startswith(digest.lower()):
+            raise UsageError(
+                f"{identifier} has the SHA-256 {message.sha256[:12]}…, not {digest[:12]}…",
+                remedy="read it (bousai alerts show) and give the first 12 digits or more of its sha256",
+            )
+        given = store.decisions_of(house.store, message.number)
+        new = alert.Approval(person.strip(), message.sha256, at)
+        earlier = [alert.Approval(one.person, one.sha256, one.decided_at) for one in given]
+        enough = alert.approved(message, earlier, new)  # one who could not approve it cannot reject it either
+        state: MessageState = message.state if not enough else "released"
+        if decision == "reject":
+            state = "rejected"
+        receivers = _receivers(house, message) if state == "released" else []
+        done = store.record_decision(
+            house.store,
+            message,
+            store.Decision(decision, new.person, message.sha256, reason, at),
+            state=state,
+            subscriptions=receivers,
+            seen=len(given),
+        )
+        if not done:
+            raise UsageError(f"{identifier}: somebody decided meanwhile", remedy="look again: bousai alerts show")
+        return told(replace(message, state=state))

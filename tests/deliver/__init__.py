@@ -1,0 +1,1 @@
+"""Tests of the delivery room, against servers on this machine."""
