@@ -19,8 +19,8 @@ from bousai.deliver import Parcel, hand_over
 from bousai.errors import DeliveryError
 from bousai.model import Subscription
 
-NOW = datetime.now(dt.timezone(dt.timedelta(hours=9))).replace(microsecond=0)
-"""In Japan, and not long ago: receivers refuse signatures of more than five minutes."""
+NOW = datetime(2026, 11, 5, 10, 0, 0, 900000, tzinfo=dt.timezone(dt.timedelta(hours=9)))
+"""Not in UTC, and not on a whole second."""
 CAP = '<?xml version="1.0" encoding="UTF-8"?>\n<alert><identifier>urn:bousai:1</identifier>大雨</alert>\r\n'.encode()
 SENDER = ("防災情報", "alert@bousai.example.jp")
 

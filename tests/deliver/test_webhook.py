@@ -8,9 +8,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import datetime, tzinfo
+from typing import Any, Self
 
 import pytest
+import standardwebhooks.webhooks
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from bousai import addresses
@@ -23,6 +25,19 @@ from tests.deliver.receiver import Post, Receiver, receiving
 HOST = "hooks.example.jp"
 PUBLIC = "93.184.215.14"
 OLD, NEW, OTHER = ("whsec_" + base64.b64encode(letter * 24).decode() for letter in (b"o", b"n", b"x"))
+
+
+class Then(datetime):
+    """The clock of a receiver that got the message at once."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(NOW.timestamp(), tz)
+
+
+@pytest.fixture(autouse=True)
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standardwebhooks.webhooks, "datetime", Then)
 
 
 def to(url: str, *, exercise: bool = False) -> Subscription:
@@ -72,7 +87,7 @@ def test_the_message_arrives_signed(listening: Listening, lead: list[tuple[str, 
     assert got.headers["Host"] == f"{HOST}:{receiver.port}"
     assert got.headers["Content-Type"] == "application/json"
     assert got.headers["webhook-id"] == "urn:bousai:1"
-    assert got.headers["webhook-timestamp"] == str(int(NOW.timestamp()))
+    assert got.headers["webhook-timestamp"] == "1793840400"
     assert lead == [(HOST, receiver.port)]
     assert receiver.names == [HOST]
     told = Webhook(NEW).verify(got.body, got.headers)

@@ -16,6 +16,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
@@ -178,12 +179,10 @@ def _post(
     connection.deadline = deadline
     try:
         connection.request("POST", target, body=body, headers=headers, preload_content=False, decode_content=False)
-        response = connection.getresponse()
-        deadline.check()  # a head that it cut short looks whole
-        said = response.status, response.headers.get("Retry-After")
-        _read(response)
-        response.close()
-        return said
+        with closing(connection.getresponse()) as response:
+            deadline.check()  # a head that it cut short looks whole
+            _read(response)
+            return response.status, response.headers.get("Retry-After")
     finally:
         connection.close()
 

@@ -85,6 +85,13 @@ def _attempt(house: House, one: Delivery) -> dict[str, Any] | None:
         return _settled(
             house, one, message, "dead", at, ("unsubscribed", "there is no such subscription any more", "")
         )
+    if store.is_gone(house.store, one.subscription):
+        told = (
+            "gone",
+            "the receiver answered that it wants nothing more",
+            f"bousai alerts again {one.subscription} …",
+        )
+        return _settled(house, one, message, "dead", at, told)
     later = store.newer_for(house.store, message, one.subscription)
     if any(state == "delivered" for _, state in later):
         return _settled(house, one, message, "superseded", at)
@@ -114,11 +121,7 @@ def _attempt(house: House, one: Delivery) -> dict[str, Any] | None:
 
 def _failed(house: House, one: Delivery, message: Message, error: DeliveryError) -> dict[str, Any]:
     at = house.now()
-    told = (error.code, error.cause, error.remedy)
-    if error.gone:  # whatever else waits for it would get the same answer
-        for other in store.deliveries(house.store, state="due"):
-            if other.subscription == one.subscription:
-                store.settle_delivery(house.store, other, "dead", at, told=told)
+    told = ("gone" if error.gone else error.code, error.cause, error.remedy)
     if not error.transient or one.attempts + 1 >= _MOST:
         return _settled(house, one, message, "dead", at, told)
     wait = min(_LONGEST, _FIRST * 2**one.attempts) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret

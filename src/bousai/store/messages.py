@@ -354,10 +354,13 @@ def settle_delivery(
 
 def send_again(store: Store, numbers: Collection[int], subscription: str, at: datetime) -> int:
     """Make dead, superseded or delivered messages due again for a subscriber; those it never had become due. How
-    many."""
+    many. A subscriber that was gone is asked again."""
     d = schema.alert_delivery
     with dialect.writing(store.engine).begin() as connection:
         dialect.lock_for_writing(connection)
+        connection.execute(
+            sa.update(d).where(d.c.subscription == subscription, d.c.code == "gone").values(code="was_gone")
+        )
         for number in sorted(numbers):
             moved = connection.execute(
                 sa.update(d)
@@ -369,6 +372,16 @@ def send_again(store: Store, numbers: Collection[int], subscription: str, at: da
             if not moved:
                 _make_due(connection, d, number, [subscription], at)
     return len(numbers)
+
+
+def is_gone(store: Store, subscription: str) -> bool:
+    """Whether a subscriber has said that it wants nothing more (and nobody has sent to it again since)."""
+    d = schema.alert_delivery
+    with store.engine.connect() as connection:
+        found = connection.execute(
+            sa.select(d.c.alert_id).where(d.c.subscription == subscription, d.c.state == "dead", d.c.code == "gone")
+        )
+        return found.first() is not None
 
 
 def delivered_since(store: Store, subscription: str, since: datetime) -> list[datetime]:
