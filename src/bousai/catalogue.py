@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -356,7 +357,27 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def load(config: Path) -> Catalogue:
-    """Read every YAML below `config`. Raises `CatalogueError` naming file and key."""
+    """Read every YAML below `config`, or, where none has changed since, give what was read. Raises `CatalogueError`
+    naming file and key."""
+    paths = [path for folder in _FOLDERS for path in sorted(config.glob(f"{folder}/*.yml"))]
+    return _load(config, tuple(_stamp(path) for path in (*paths, config / "release.yml")))
+
+
+_FOLDERS = ("feeds", "layers", "alerts", "subscriptions")
+_Stamp = tuple[str, int, int, int, int]
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What differs as soon as a file was written or replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (str(path), 0, 0, 0, 0)
+    return (str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@lru_cache(maxsize=4)
+def _load(config: Path, _stamps: tuple[_Stamp, ...]) -> Catalogue:
     feeds = _each(config, "feeds", Feed)
     layers = _each(config, "layers", Layer)
     if not feeds:

@@ -522,6 +522,14 @@ def test_a_fault_says_in_which_block() -> None:
     assert cap_xml.faults(body) == ["info[2]/area/polygon: '35.6,x' is not latitude,longitude (3.2.4)"]
 
 
+def test_a_prefix_that_means_two_things_does_not_confuse() -> None:
+    body = SHORT.replace("<", "<c:").replace("<c:/", "</c:").replace("<c:?", "<?").replace("xmlns=", "xmlns:c=")
+    assert cap_xml.faults(body.encode()) == []
+    (fault,) = cap_xml.faults(body.replace("<c:code>", "<c:code xmlns:c='urn:x'>").encode())
+    assert fault.startswith("alert: Element '{urn:x}code': This element is not expected.")
+    assert cap_xml.faults(body.replace(">Met<", ">Wet<").encode())[0].startswith("info/category[1]: [facet")
+
+
 def test_several_faults_are_all_told() -> None:
     broken = replace(
         ALERT, identifier="a b", references=(), infos=(replace(INFO, language="", areas=(CapArea("x", ((),)),)),)
@@ -572,9 +580,11 @@ def test_a_schema_that_a_message_names_is_not_fetched(tmp_path: Path) -> None:
 
 
 def test_a_flood_of_faults_is_cut() -> None:
-    found = cap_xml.faults(changed("</info>", "</info>" + "<info/>" * 3000))
+    found = cap_xml.faults(changed("</info>", "</info>" + "<info/>" * 300))
     assert len(found) == 201
     assert found[-1] == "and more: only the first are told"
+    more = cap_xml.faults(changed("</info>", "</info>" + "<info/>" * 100_000))
+    assert more == ["an element has more than 5000 children"]
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

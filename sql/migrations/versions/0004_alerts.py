@@ -41,6 +41,7 @@ def upgrade() -> None:
         _text("sha256"),
         *(_big(name) for name in ("issued_at", "recorded_at", "built_at")),
         *(_big(name, nullable=True) for name in ("released_at", "published_at", "not_before", "lapses_at")),
+        sa.Column("went", _BIG, unique=True),
     )
     op.create_index("alert_chain", "alert", ["rule", "subject", "status"])
     op.create_index("alert_state", "alert", ["state", "expires"])

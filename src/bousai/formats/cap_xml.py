@@ -11,7 +11,7 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
@@ -23,12 +23,15 @@ from bousai.formats import xml_tree
 from bousai.model import Alert, CapArea, CapInfo
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate
 
 MOST_BYTES = 10_000_000
 """A longer message is not looked at. Google asks for at most 900 KB a feed; real messages have some kilobytes."""
 
 _MOST_FAULTS = 200
+_MOST_CHILDREN = 5000  # libxml2 takes the square of it for a message of nothing but faults; Japan has 1,741 munis
 _NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 _NS = f"{{{_NAMESPACE}}}"
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -190,7 +193,8 @@ def faults(body: bytes) -> list[str]:
     """Every way in which the bytes are no conformant CAP 1.2 message, a line each: where, and what. None: empty.
 
     Checked are the bytes (well-formed, no DOCTYPE, at most `MOST_BYTES`), the schema of OASIS, the rules of section
-    3 and those of our own. Of one message no more than 200 are told. Raises nothing.
+    3 and those of our own. Of one message no more than 200 are told. Raises nothing. At worst, for 10 MB of nothing
+    but faults, it takes some seconds.
     """
     if len(body) > MOST_BYTES:
         return [f"{len(body)} bytes: more than the {MOST_BYTES} that any message needs"]
@@ -200,6 +204,8 @@ def faults(body: bytes) -> list[str]:
         return [error.cause]
     if root.tag != f"{_NS}alert":
         return [told(f"the root element is {root.tag!r}, not an alert of {_NAMESPACE}")]
+    if any(len(element) > _MOST_CHILDREN for element in root.iter()):
+        return [f"an element has more than {_MOST_CHILDREN} children"]
     own = list(islice(_rule_faults(root), _MOST_FAULTS + 1))
     # The schema says of a bad time no more than that it does not match a pattern; our own line says why.
     told_already = {root.getroottree().getpath(element) for element, _ in own if element.tag in _TIMES}
@@ -237,13 +243,13 @@ def _schema_faults(root: etree._Element, told_already: set[str]) -> Iterator[str
 
 
 def _at(root: etree._Element, path: str) -> etree._Element | None:
-    """The element at a path of the schema's log; None where that has a prefix which the root does not know."""
+    """The element at a path of the schema's log; None where that has a prefix that is not the root's."""
     prefixes: dict[str, str] = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
     try:
         found: Any = root.getroottree().xpath(path, namespaces=prefixes)
     except etree.XPathError:
         return None
-    return cast("etree._Element", found[0])
+    return cast("etree._Element", found[0]) if found else None
 
 
 def _line(element: etree._Element, cause: str) -> str:
@@ -254,9 +260,10 @@ def _position(element: etree._Element) -> str:
     """Where an element is below alert, e.g. ``info[2]/area/polygon``: with a number where it has equals."""
     steps: list[str] = []
     while (parent := element.getparent()) is not None:
-        equals = list(parent.iterchildren(element.tag))
         name = str(element.tag).removeprefix(_NS)
-        steps.append(name if len(equals) == 1 else f"{name}[{equals.index(element) + 1}]")
+        before = sum(1 for _ in element.itersiblings(element.tag, preceding=True))
+        alone = not before and next(element.itersiblings(element.tag), None) is None
+        steps.append(name if alone else f"{name}[{before + 1}]")
         element = parent
     return "/".join(reversed(steps)) or "alert"
 
@@ -407,9 +414,6 @@ def sign(body: bytes, key_pem: bytes, certificate_pem: bytes) -> bytes:
     an alert with an old signature is better than none.
     """
     # Here, not above: a tenth of a second that only installations with a key need.
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from signxml.algorithms import SignatureConstructionMethod
     from signxml.signer import XMLSigner
 
@@ -417,15 +421,9 @@ def sign(body: bytes, key_pem: bytes, certificate_pem: bytes) -> bytes:
     if next(root.iter(f"{_DS}Signature"), None) is not None:
         raise CapSignatureError("the message is signed already")
     certificate = _certificate(certificate_pem)
-    try:
-        key = load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
-        raise CapSignatureError(f"the key cannot be read: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise CapSignatureError("the key is neither RSA nor EC")
+    key, kind = _key(key_pem)
     if key.public_key() != certificate.public_key():
         raise CapSignatureError("the certificate is of another key")
-    kind = "rsa" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa"
     signer = XMLSigner(
         method=SignatureConstructionMethod.enveloped,
         signature_algorithm=f"{kind}-sha256",
@@ -499,6 +497,23 @@ def _alert(body: bytes) -> etree._Element:
     if root.tag != f"{_NS}alert":
         raise CapSignatureError(told(f"the root element is {root.tag!r}, not an alert of {_NAMESPACE}"))
     return root
+
+
+@lru_cache(maxsize=1)  # to read an RSA key is to check it, and takes 40 ms; to sign takes one
+def _key(pem: bytes) -> tuple[RSAPrivateKey | EllipticCurvePrivateKey, str]:
+    from cryptography.exceptions import UnsupportedAlgorithm  # here, not above: see `sign`
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
+        raise CapSignatureError(f"the key cannot be read: {' '.join(str(error).split())[:200]}") from error
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key, "rsa"
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key, "ecdsa"
+    raise CapSignatureError("the key is neither RSA nor EC")
 
 
 def _certificate(pem: bytes) -> Certificate:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import get_args
 
 from bousai.model import MessageState
-from bousai.pipeline.alerting import decide_alert, list_alerts, make_alerts, make_notices, show_alert, told
+from bousai.pipeline.alerting import make_alerts, make_notices, told
 from bousai.pipeline.delivering import deliver_alerts, publish_alerts, send_again, undelivered
 from bousai.pipeline.exposure import expose, prefecture_name, prefectures_to_expose
 from bousai.pipeline.fetching import fetch_feed
@@ -28,6 +28,15 @@ from bousai.pipeline.ingesting import (
     parsed,
     parser_of,
     retry,
+)
+from bousai.pipeline.messages import (
+    AlertFacts,
+    alert_facts,
+    alerts_after,
+    decide_alert,
+    list_alerts,
+    newest_alert,
+    show_alert,
 )
 from bousai.pipeline.picture import FORMATS, layer_as_known, layer_files, layer_geojson, recorded
 from bousai.pipeline.publishing import publish_layers, tile_layers
@@ -48,10 +57,13 @@ MESSAGE_STATES: tuple[str, ...] = get_args(MessageState)
 __all__ = [
     "FORMATS",
     "MESSAGE_STATES",
+    "AlertFacts",
     "Body",
     "House",
     "Ingested",
     "Report",
+    "alert_facts",
+    "alerts_after",
     "check_store",
     "counts",
     "decide_alert",
@@ -71,6 +83,7 @@ __all__ = [
     "make_alerts",
     "make_notices",
     "moments",
+    "newest_alert",
     "open_issues",
     "opened",
     "outcomes",

@@ -19,7 +19,6 @@ import orjson
 
 from bousai import alert, store
 from bousai.alert import Cause, Entry, Situation, Step
-from bousai.errors import UsageError
 from bousai.formats import cap_xml
 from bousai.model import AlertRule, Issue, Message, MessageState, Status
 from bousai.pipeline.freshness import feed_states_for
@@ -212,21 +211,9 @@ def _written(
         faults = []  # it takes back what never went out, and goes nowhere either
     if faults:
         state = "rejected"
-        _log.error("%s is no valid CAP: %s", kept.identifier, "; ".join(faults))
-        store.add_issues(
-            house.store,
-            f"alert/{rule.id}",
-            [
-                Issue(
-                    "alert_invalid",
-                    f"{kept.identifier}: {faults[0]}",
-                    "nothing was sent: tell people by hand, and report this fault",
-                    "error",
-                )
-            ],
-            at,
-        )
-    body = signed(house.settings, body)
+        remedy = "nothing was sent: tell people by hand, and report this fault"
+        _tell(house, rule, Issue("alert_invalid", f"{kept.identifier}: {faults[0]}", remedy, "error"))
+    body = _signed(house, rule, body)
     return replace(
         kept,
         state=state,
@@ -238,21 +225,33 @@ def _written(
     )
 
 
-def signed(settings: Settings, body: bytes) -> bytes:
-    """The message signed, where this installation has a key."""
-    if settings.cap_key is None or settings.cap_certificate is None:
+def _tell(house: House, rule: AlertRule, issue: Issue) -> None:
+    _log.error("%s", issue.cause)
+    store.add_issues(house.store, f"alert/{rule.id}", [issue], house.now())
+
+
+def _signed(house: House, rule: AlertRule, body: bytes) -> bytes:
+    """The message signed, where this installation has a key. One that is of no use stops no warning: it goes out
+    unsigned, and that is an issue."""
+    key, certificate = house.settings.cap_key, house.settings.cap_certificate
+    if key is None or certificate is None:
         return body
-    return cap_xml.sign(body, settings.cap_key.read_bytes(), settings.cap_certificate.read_bytes())
+    try:
+        return cap_xml.sign(body, key.read_bytes(), certificate.read_bytes())
+    except (OSError, cap_xml.CapSignatureError) as error:
+        remedy = "messages go out unsigned: mend BOUSAI_CAP_KEY and BOUSAI_CAP_CERTIFICATE"
+        _tell(house, rule, Issue("alert_unsigned", f"cannot sign: {error}", remedy, "error"))
+        return body
 
 
 def _due(house: House, message: Message) -> list[str]:
     """The subscriptions that a message goes to, once it goes out."""
     if message.state != "released":
         return []
-    return _receivers(house, message)
+    return receivers(house, message)
 
 
-def _receivers(house: House, message: Message) -> list[str]:
+def receivers(house: House, message: Message) -> list[str]:
     had = store.had_before(house.store, message.rule, message.subject, message.status)
     every = house.catalogue.subscriptions.values()
     return [one.id for one in every if alert.fits(one, message, had=one.id in had)]
@@ -404,11 +403,11 @@ def _notice_of(house: House, rule: AlertRule, now: Situation, at: datetime, outl
     step = alert.next_step(rule, settled[-1] if settled else None, now, at)
     if pending is not None:
         if pending.lapses_at is not None and at >= pending.lapses_at:
-            store.set_alert_state(house.store, pending, "lapsed", at, ())
+            store.set_alert_state(house.store, pending, "lapsed")
             return None  # proposed anew the next time, if it still goes on
         if step is not None and step.fingerprint == pending.fingerprint:
             if pending.state == "waiting" and pending.not_before is not None and at >= pending.not_before:
-                store.set_alert_state(house.store, pending, "awaiting", at, ())
+                store.set_alert_state(house.store, pending, "awaiting")
             return None
     changes: dict[int, MessageState] = {}
     if pending is not None:
@@ -420,103 +419,3 @@ def _notice_of(house: House, rule: AlertRule, now: Situation, at: datetime, outl
     if made or changes:
         store.record_alerts(house.store, made, position=None, changes=changes, at=at)
     return made[0][0] if made else None
-
-
-def list_alerts(
-    settings: Settings | None = None,
-    *,
-    state: MessageState | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int | None = None,
-) -> list[dict[str, Any]]:
-    """Messages, newest first; `since` and `until` of the time of issue."""
-    with opened(settings) as house:
-        return [told(one) for one in store.alerts(house.store, state=state, since=since, until=until, limit=limit)]
-
-
-def show_alert(identifier: str, settings: Settings | None = None) -> dict[str, Any]:
-    """One message: its line, its CAP text, decisions, deliveries, and the seconds of each stage. Raises
-    `UsageError`.
-    """
-    with opened(settings) as house:
-        message = _named(house, identifier)
-        return told(message) | {
-            "author": message.author,
-            "approvals_needed": message.approvals,
-            "lapses_at": message.lapses_at,
-            "stages": stages(message),
-            "decisions": [
-                {"decision": one.decision, "person": one.person, "sha256": one.sha256, "reason": one.reason}
-                | {"decided_at": one.decided_at}
-                for one in store.decisions_of(house.store, message.number)
-            ],
-            "deliveries": [
-                {"subscription": one.subscription, "state": one.state, "attempts": one.attempts}
-                | {"next_at": one.next_at, "done_at": one.done_at, "cause": one.cause, "remedy": one.remedy}
-                for one in store.deliveries(house.store, number=message.number)
-            ],
-            "cap": message.cap.decode(),
-        }
-
-
-def stages(message: Message) -> dict[str, float | None]:
-    """Seconds from one stage to the next; None where it has not come so far."""
-
-    def between(first: datetime | None, second: datetime | None) -> float | None:
-        return None if first is None or second is None else (second - first).total_seconds()
-
-    return {
-        "issued_recorded": between(message.issued_at, message.recorded_at),
-        "recorded_built": between(message.recorded_at, message.built_at),
-        "built_released": between(message.built_at, message.released_at),
-        "released_published": between(message.released_at, message.published_at),
-    }
-
-
-def _named(house: House, identifier: str) -> Message:
-    found = store.alert_named(house.store, identifier)
-    if found is None:
-        raise UsageError(f"no message {identifier!r}", remedy="bousai alerts list")
-    return found
-
-
-def decide_alert(
-    identifier: str,
-    decision: str,
-    person: str,
-    digest: str,
-    reason: str = "",
-    settings: Settings | None = None,
-) -> dict[str, Any]:
-    """Approve or reject a message of our own, by the SHA-256 (or its first 12 digits or more) of the bytes that were
-    read. Returns its line. Raises `UsageError` where the decision does not count."""
-    with opened(settings) as house:
-        message = _named(house, identifier)
-        at = house.now()
-        if not person.strip():
-            raise UsageError("nobody decides", remedy="--by NAME: the account of who decides")
-        if len(digest) < 12 or not message.sha256.startswith(digest.lower()):
-            raise UsageError(
-                f"{identifier} has the SHA-256 {message.sha256[:12]}…, not {digest[:12]}…",
-                remedy="read it (bousai alerts show) and give the first 12 digits or more of its sha256",
-            )
-        given = store.decisions_of(house.store, message.number)
-        new = alert.Approval(person.strip(), message.sha256, at)
-        earlier = [alert.Approval(one.person, one.sha256, one.decided_at) for one in given]
-        enough = alert.approved(message, earlier, new)  # one who could not approve it cannot reject it either
-        state: MessageState = message.state if not enough else "released"
-        if decision == "reject":
-            state = "rejected"
-        receivers = _receivers(house, message) if state == "released" else []
-        done = store.record_decision(
-            house.store,
-            message,
-            store.Decision(decision, new.person, message.sha256, reason, at),
-            state=state,
-            subscriptions=receivers,
-            seen=len(given),
-        )
-        if not done:
-            raise UsageError(f"{identifier}: somebody decided meanwhile", remedy="look again: bousai alerts show")
-        return told(replace(message, state=state))

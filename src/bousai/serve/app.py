@@ -17,6 +17,7 @@ from bousai.errors import BousaiError
 from bousai.serve import (
     alerts,
     compression,
+    events,
     guide,
     headers,
     health,
@@ -33,7 +34,7 @@ from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _SLOW_AT_ONCE = 4
-_GROUPS: tuple[ModuleType, ...] = (static, alerts, health, metrics, map_page, situation, guide, ogc)
+_GROUPS: tuple[ModuleType, ...] = (static, events, alerts, health, metrics, map_page, situation, guide, ogc)
 """Modules with ``routes(service) -> list[BaseRoute]``, in the order in which an address is looked for."""
 
 

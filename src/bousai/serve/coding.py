@@ -13,8 +13,8 @@ _TEXTS = re.compile(
 
 
 def compressible(media_type: str) -> bool:
-    """Whether a media type is text."""
-    return _TEXTS.match(media_type.lower()) is not None
+    """Whether a media type is text; not a stream of events, each of which must leave at once."""
+    return not media_type.startswith("text/event-stream") and _TEXTS.match(media_type.lower()) is not None
 
 
 def preferred(accept: str | None) -> list[str]:

@@ -154,7 +154,7 @@ def routes(service: Service) -> list[BaseRoute]:
         try:
             facts = await known.get(patience=_PATIENCE_SECONDS)
         except TimeoutError:
-            facts = Facts(None, {})
+            facts = Facts(None, {}, None)
         return Response(
             await service.slowly(_text, requests, facts), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_PLAIN_0_0_4
         )
@@ -181,21 +181,23 @@ def _forget_the_dead(folder: str) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts(Collector):
-    """How old what we know is. `feeds` is None where the store does not answer; `indexes` are those of the published
-    trees by status, as they are read."""
+    """How old what we know is. `feeds` and `alerts` are None where the store does not answer; `indexes` are those of
+    the published trees by status, as they are read."""
 
     feeds: list[SourceFreshness] | None
     indexes: Mapping[str, Mapping[str, Any]]
+    alerts: pipeline.AlertFacts | None
 
     @classmethod
     def now(cls, service: Service) -> Facts:
         """From store and tree."""
         try:
-            feeds = list(pipeline.feed_states_for(service.snapshots.house()).values())
+            house = service.snapshots.house()
+            feeds, alerts = list(pipeline.feed_states_for(house).values()), pipeline.alert_facts(house)
         except Exception:  # noqa: BLE001  (the metric says that it is down; the cause is in the log)
             _log.warning("the states of the feeds cannot be read", exc_info=True)
-            feeds = None
-        return cls(feeds, dict(_indexes(service.settings)))
+            feeds, alerts = None, None
+        return cls(feeds, dict(_indexes(service.settings)), alerts)
 
     def collect(self) -> Iterator[Metric]:
         """All gauges; what is not known has no sample."""
@@ -205,6 +207,26 @@ class Facts(Collector):
         yield up
         yield from self._of_feeds(at)
         yield from self._of_layers(at)
+        yield from self._of_alerts()
+
+    def _of_alerts(self) -> Iterator[Metric]:
+        messages = GaugeMetricFamily(
+            "bousai_alert_messages", "Alerts by how far they have come.", labels=("state", "status")
+        )
+        deliveries = GaugeMetricFamily("bousai_alert_deliveries", "Deliveries of alerts.", labels=("state",))
+        stages = GaugeMetricFamily(
+            "bousai_alert_stage_seconds",
+            "From one stage of an alert to the next, over those that went out in the last day.",
+            labels=("stage", "quantile"),
+        )
+        if self.alerts is not None:
+            for (state, status), number in self.alerts.messages.items():
+                messages.add_metric([state, status], number)
+            for state, number in self.alerts.deliveries.items():
+                deliveries.add_metric([state], number)
+            for (stage, quantile), seconds in self.alerts.stages.items():
+                stages.add_metric([stage, quantile], seconds)
+        yield from (messages, deliveries, stages)
 
     def _of_feeds(self, at: datetime) -> Iterator[Metric]:
         state = GaugeMetricFamily("bousai_feed_state", "1 for the state a feed is in.", labels=("feed", "state"))

@@ -109,7 +109,8 @@ def record_alerts(
             if connection.execute(sa.select(t.c.id).where(t.c.key == message.key)).first() is not None:
                 continue
             number = next_id(connection, t)
-            connection.execute(sa.insert(t).values(id=number, **_row(message)))
+            went = _next_to_go(connection) if message.state == "released" else None
+            connection.execute(sa.insert(t).values(id=number, went=went, **_row(message)))
             _make_due(connection, d, number, subscriptions, at)
     return True
 
@@ -156,17 +157,25 @@ def alerts(
     return _select(store, *where, newest_first=True, limit=limit)
 
 
-def alerts_after(store: Store, number: int, status: Status, limit: int = 100) -> list[Message]:
-    """Messages that went out, by number, after one."""
+def went_out_after(store: Store, went: int, status: Sequence[Status], limit: int = 100) -> list[tuple[int, Message]]:
+    """Messages in the order in which they went out, each with its place in it, after one."""
     t = schema.alert
-    query = (
-        sa.select(t)
-        .where(t.c.id > number, t.c.status == status, t.c.state == "released")
-        .order_by(t.c.id)
-        .limit(limit)
-    )
+    query = sa.select(t).where(t.c.went > went, t.c.status.in_(status)).order_by(t.c.went).limit(limit)
     with store.engine.connect() as connection:
-        return [_message(row) for row in connection.execute(query)]
+        return [(row.went, _message(row)) for row in connection.execute(query)]
+
+
+def last_went_out(store: Store, status: Sequence[Status]) -> int:
+    """The place of the last message that went out; 0 where there is none."""
+    t = schema.alert
+    with store.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.max(t.c.went)).where(t.c.status.in_(status))).scalar() or 0
+
+
+def _next_to_go(connection: Connection) -> int:
+    """The place of the next message that goes out; only the holder of the write lock may ask, so what is seen first
+    has the lower one."""
+    return (connection.execute(sa.select(sa.func.max(schema.alert.c.went))).scalar() or 0) + 1
 
 
 def alert_named(store: Store, identifier: str) -> Message | None:
@@ -255,7 +264,9 @@ def record_decision(
                 decided_at=at,
             )
         )
-        values = {"state": state} | ({"released_at": at} if state == "released" else {})
+        values: dict[str, Any] = {"state": state}
+        if state == "released":
+            values |= {"released_at": at, "went": _next_to_go(connection)}
         connection.execute(sa.update(t).where(t.c.id == message.number).values(**values))
         _make_due(connection, schema.alert_delivery, message.number, subscriptions, decision.decided_at)
     return True
@@ -412,15 +423,23 @@ def newer_for(store: Store, message: Message, subscription: str) -> list[tuple[i
         return [(row.id, row.state) for row in connection.execute(query)]
 
 
-def set_alert_state(store: Store, message: Message, state: MessageState, at: datetime, due: Collection[str]) -> bool:
-    """Move a message from the state that it is in, with its deliveries; false where it has been moved already."""
+def set_alert_state(store: Store, message: Message, state: MessageState) -> bool:
+    """Move a message that has not gone out from the state that it is in; false where it has been moved already."""
     t = schema.alert
-    values: dict[str, Any] = {"state": state} | ({"released_at": instant(at)} if state == "released" else {})
     with dialect.writing(store.engine).begin() as connection:
         dialect.lock_for_writing(connection)
         moved = connection.execute(
-            sa.update(t).where(t.c.id == message.number, t.c.state == message.state).values(**values)
-        ).rowcount
-        if moved:
-            _make_due(connection, schema.alert_delivery, message.number, due, at)
-        return moved == 1
+            sa.update(t).where(t.c.id == message.number, t.c.state == message.state).values(state=state)
+        )
+        return moved.rowcount == 1
+
+
+def alert_counts(store: Store) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """How many messages there are by (state, status), and how many deliveries by state."""
+    t, d = schema.alert, schema.alert_delivery
+    number = sa.func.count()
+    with store.engine.connect() as connection:
+        messages = connection.execute(sa.select(t.c.state, t.c.status, number).group_by(t.c.state, t.c.status))
+        by = {(state, status): n for state, status, n in messages}
+        deliveries = connection.execute(sa.select(d.c.state, number).group_by(d.c.state))
+        return by, {state: n for state, n in deliveries}  # noqa: C416  (rows are no pairs to `dict`)

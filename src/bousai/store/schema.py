@@ -217,6 +217,7 @@ alert = Table(
     Column("built_at", Big, nullable=False),
     Column("released_at", Big),
     Column("published_at", Big, comment="in the tree of files"),
+    Column("went", Big, unique=True, comment="its place among the messages that went out"),
     Column("not_before", Big),
     Column("lapses_at", Big),
 )
