@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -36,9 +37,12 @@ STAGES = {
     "register": "consolidate",
     "expose": "consolidate",
     "publish": "publish",
+    "relay": "alerts",
+    "deliver": "alerts",
+    "notice": "alerts",
 }
 """Task → the stage of the line that its seconds belong to."""
-LAST = ("exposure", "outputs")
+LAST = ("exposure", "outputs", "alerts")
 """What is run after the feeds, in this order."""
 
 _SHOWN = 10  # failures on the terminal
@@ -199,11 +203,16 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
             elif dag_id == "outputs":
                 layers = returned["publish"] or []
                 made = f"{len(layers)} layer{'s' if len(layers) != 1 else ''}"
+            elif dag_id == "alerts":
+                made = f"{len(pipeline.list_alerts())} messages; what is over goes to nobody"
             else:
                 counts = returned["ingest"] or dict.fromkeys(COUNTS, 0)
                 feeds[dag_id.removeprefix("feed__")] = counts
                 made = f"{counts['documents']} document{'s' if counts['documents'] != 1 else ''}"
             print(f"  {dag_id:<32} {time.monotonic() - began:6.1f} s  {made}", file=say)
+    began = time.monotonic()
+    alerts = rehearsed(into / "alerts-dry-run")
+    seconds["alerts"] += time.monotonic() - began
     seconds["all"] = time.monotonic() - started
     files = dict(what_became(played, pipeline.outcomes()))
     failures += [f"{path}: nothing became of it" for path, (_, outcome, _) in files.items() if not outcome]
@@ -214,9 +223,24 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
     return {
         "feeds": feeds,
         "layers": layers,
+        "alerts": alerts,
         "files": dict(Counter(outcome or "nothing" for _, outcome, _ in files.values())),
         "seconds": {k: round(v, 2) for k, v in seconds.items()},
     }, failures
+
+
+def rehearsed(folder: Path) -> list[dict[str, str]]:
+    """The alerts that the recording would have given in its time, with their CAP files in a folder."""
+    from bousai import pipeline
+
+    folder.mkdir()
+    found = []
+    for message in pipeline.rehearse_alerts(datetime(1990, 1, 1, tzinfo=UTC), datetime.now(UTC)):
+        path = folder / f"{message.identifier}.xml"
+        path.write_bytes(message.cap)
+        one = {"sent": message.sent.isoformat(), "phase": message.phase, "status": message.status}
+        found.append(one | {"headline": message.headline_ja, "path": str(path)})
+    return found
 
 
 def takers(played: Any) -> set[str]:
@@ -276,6 +300,13 @@ def report(summary: dict[str, Any]) -> Iterator[str]:
     )
     yield f"  {len(layers) - len(filled)} of {len(layers)} layers are empty"
     yield ""
+    alerts = summary["alerts"]
+    yield f"  {len(alerts)} alerts in a dry run (each as it would have gone out in its time), the last of them:"
+    yield from table(
+        [["sent", "phase", "status", "headline"], *[list(one.values())[:-1] for one in alerts[-_SHOWN:]]],
+        left={0, 1, 2, 3},
+    )
+    yield ""
     yield "  files: " + " · ".join(f"{count} {outcome}" for outcome, count in sorted(summary["files"].items()))
     yield "  seconds: " + " · ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
 
@@ -303,7 +334,7 @@ def main() -> int:
             print(line, file=say)
         (into / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
         print(
-            f"  left in {shown(str(into))}: archive/ public/ bousai.gpkg files.csv summary.json,"
+            f"  left in {shown(str(into))}: archive/ public/ alerts-dry-run/ bousai.gpkg files.csv summary.json,"
             f" log {shown(str(log))}",
             file=say,
         )

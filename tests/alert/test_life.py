@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from bousai.model import Alert, AlertRule, Message, Status
 
 RULES = catalogue.load(Path(__file__).resolve().parents[2] / "config").rules
 BEGIN = datetime(2026, 7, 1, 9, 0, 7, 250_000, tzinfo=UTC)
+GRADE = re.compile(r"[a-z_]+/[a-z0-9_+!-]+")
 CAUSE = Cause("cap@example.jp", "試験 <配信> & Co", "https://example.jp", (("https://example.jp/a?b&c", "0" * 64),))
 ITEMS = ("a", "b", "c", "d")
 AREAS = {"a": "甲市", "b": "乙 町", "c": "丙 <北> & 南", "d": "丁村"}
@@ -160,15 +162,16 @@ def areas(alert: Alert, *, over: bool) -> dict[str, str]:
         infos = [one for one in alert.infos if one.language == language]
         mine = [one for one in infos if (one.response_types == ("AllClear",)) == over]
         assert all((one.urgency == "Past") == over for one in mine)
-        found.append(
-            {
-                area.description: one.event.partition("の名")[0].removeprefix("Name of ").removesuffix(" lifted")
-                for one in mine
-                for area in one.areas
-            }
-        )
+        found.append({area.description: grade_in(one.event) for one in mine for area in one.areas})
     assert found[0] == found[1]
     return found[0]
+
+
+def grade_in(event: str) -> str:
+    """Names of this test hold the grade: ``jma/warningの名（解除）``."""
+    match = GRADE.search(event)
+    assert match is not None
+    return match[0]
 
 
 # --- any sequence -----------------------------------------------------------------------------------------------
@@ -212,7 +215,7 @@ def test_any_sequence_of_statements_is_told_as_it_is(name: str, data: st.DataObj
         if isinstance(move, Said):
             as_of = as_of + move.after
             at = max(at, as_of + move.late)
-            ends = None if move.ends_in is None else as_of + move.ends_in
+            ends = None if move.ends_in is None else (as_of + move.ends_in).replace(microsecond=0)
             some = [
                 entry(item, rule.grades[n % len(rule.grades)], what, as_of, valid_to=ends, onset=as_of)
                 for item, (n, what) in move.items.items()
@@ -243,3 +246,109 @@ def test_any_sequence_of_statements_is_told_as_it_is(name: str, data: st.DataObj
         if told.kept.state != "released":
             return
         model.take(now, at, told)
+
+
+# --- by example -------------------------------------------------------------------------------------------------
+
+WARNING, ADVISORY = "jma/warning", "jma/advisory"
+HOUR = timedelta(hours=1)
+
+
+def fed(*statements: tuple[float, Sequence[Entry]], rule: str = "weather_warning") -> list[Told | None]:
+    """What is made of statements, each at so many hours after the first."""
+    fold = Fold(RULES[rule])
+    return [
+        fold.feed(situation(fold.rule, some, BEGIN + hours * HOUR, n), BEGIN + hours * HOUR)
+        for n, (hours, some) in enumerate(statements)
+    ]
+
+
+def made(one: Told | None) -> Told:
+    assert one is not None
+    return one
+
+
+def test_a_lowered_area_stays_and_is_not_told_as_over() -> None:
+    _, second, third = fed(
+        (0, [entry("a", WARNING), entry("b", WARNING)]),
+        (1, [entry("a", ADVISORY), entry("b", WARNING)]),
+        (2, [entry("a", ADVISORY)]),
+    )
+    assert areas(made(second).alert, over=False) == {"甲市": ADVISORY, "乙 町": WARNING}
+    assert areas(made(second).alert, over=True) == {}
+    assert "甲市：jma/warningの名→jma/advisoryの名" in made(second).alert.note
+    assert areas(made(third).alert, over=False) == {"甲市": ADVISORY}
+    assert areas(made(third).alert, over=True) == {"乙 町": WARNING}
+
+
+def test_an_advisory_alone_begins_nothing_and_joins_nothing() -> None:
+    assert fed((0, [entry("a", ADVISORY)])) == [None]
+    first, second = fed((0, [entry("a", WARNING)]), (1, [entry("a", WARNING), entry("b", ADVISORY)]))
+    assert areas(made(first).alert, over=False) == {"甲市": WARNING}
+    assert second is None
+    *_, after = fed((0, [entry("a", WARNING)]), (1, []), (2, [entry("a", ADVISORY)]))
+    assert after is None  # of a chain that has ended nothing stays
+
+
+def test_a_message_that_has_expired_is_not_referenced_but_the_last_one_is() -> None:
+    fold = Fold(RULES["earthquake"])
+    for n, (hours, level) in enumerate(((0, "5-"), (3, "5+"), (8, "6-"), (20, "7"))):
+        at = BEGIN + hours * HOUR
+        told = made(fold.feed(situation(fold.rule, [entry("a", f"earthquake/{level}", "", at)], at, n), at))
+        names = [one.identifier for one in fold.chain]
+        standing = {0: [], 1: names[:1], 2: names[1:2], 3: names[2:3]}[n]
+        assert [one.identifier for one in told.alert.references] == standing
+
+
+def test_a_warning_that_nobody_lifts_is_sent_again_before_it_expires_and_only_then() -> None:
+    fold = Fold(RULES["weather_warning"])
+    now = situation(fold.rule, [entry("a", WARNING)], BEGIN, 1)
+    first = made(fold.feed(now, BEGIN)).kept
+    left = timedelta(seconds=fold.rule.renew)
+    assert fold.feed(now, first.expires - left - timedelta(seconds=1)) is None
+    again = made(fold.feed(now, first.expires - left))
+    assert (again.step.renewal, again.kept.phase, again.alert.msg_type) == (True, "update", "Update")
+    assert again.kept.expires > first.expires
+    assert again.kept.fingerprint == first.fingerprint
+    assert fold.feed(now, first.expires - left) is None
+    once_more = made(fold.feed(now, again.kept.expires - left))
+    assert len({first.identifier, again.kept.identifier, once_more.kept.identifier}) == 3
+
+
+def test_whether_it_still_holds_is_said_where_the_source_is_silent() -> None:
+    fold = Fold(RULES["weather_warning"])
+    doubt = {"doubt_ja": "確認できません。", "doubt_en": "It is not known."}
+    told = made(fold.feed(situation(fold.rule, [entry("a", WARNING)], BEGIN, 1, **doubt), BEGIN))
+    assert {info.certainty for info in told.alert.infos} == {"Unknown"}
+    japanese, english = told.alert.infos
+    assert "確認できません。" in japanese.description
+    assert "It is not known." in english.description
+
+
+def test_the_end_that_the_source_gives_is_the_end_of_the_message() -> None:
+    ends = (BEGIN + 5 * HOUR).replace(microsecond=0)
+    (told,) = fed((0, [entry("a", WARNING, valid_to=ends)]))
+    assert {info.expires for info in made(told).alert.infos} == {ends}
+    (open_end,) = fed((0, [entry("a", WARNING, valid_to=ends), entry("b", WARNING)]))
+    assert {info.expires for info in made(open_end).alert.infos} == {made(open_end).kept.sent + 24 * HOUR}
+
+
+@pytest.mark.parametrize("status", ["exercise", "test"])
+def test_a_chain_of_exercises_is_marked_from_its_first_to_its_last_word(status: Status) -> None:
+    fold = Fold(RULES["tsunami"], status)
+    for n, some in enumerate(([entry("a", "tsunami/warning")], [entry("a", "tsunami/advisory")], [])):
+        told = made(fold.feed(situation(fold.rule, some, BEGIN + n * HOUR, n, status), BEGIN + n * HOUR))
+        assert told.alert.status == status.capitalize()
+        assert "実際の災害ではありません" in told.alert.note
+        for info in told.alert.infos:
+            assert info.event.startswith(("【訓練】", "[EXERCISE]", "【試験】", "[TEST]"))
+            assert info.headline.startswith(info.event)
+
+
+def test_an_area_is_drawn_only_where_the_whole_of_it_is_known() -> None:
+    (told,) = fed((0, [entry(item, WARNING) for item in ITEMS]))
+    drawn = {area.description: len(area.polygons) for info in made(told).alert.infos for area in info.areas}
+    assert drawn["甲市"] == 1
+    assert drawn["乙 町"] == 1  # two municipalities that touch
+    assert (drawn[AREAS["c"]], drawn["丁村"]) == (0, 0)
+    assert all(area.geocodes for info in made(told).alert.infos for area in info.areas)

@@ -52,7 +52,7 @@ def elsewhere() -> dict[str, Any]:
 
 def test_every_feed_has_its_dag(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {"outputs", "exposure", "tiles"}
+    assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {"alerts", "outputs", "exposure", "tiles"}
 
 
 @pytest.mark.parametrize("feed", FEEDS.values(), ids=lambda feed: feed.id)

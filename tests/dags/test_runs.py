@@ -135,6 +135,29 @@ def test_a_fault_of_the_register_stops_no_warning(bag: DagBag, monkeypatch: pyte
     assert (dag_run.state, asked) == ("failed", [False])
 
 
+def test_alerts_are_made_published_and_handed_over(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def called(name: str) -> list[Any]:
+        calls.append(name)
+        return []
+
+    for name in ("make_alerts", "publish_alerts", "deliver_alerts", "make_notices"):
+        monkeypatch.setattr(pipeline, name, lambda name=name: called(name))
+    dag = bag.dags["alerts"]
+    dag_run = dag.test()
+    assert dag_run.state == "success"
+    calls.remove("make_notices")
+    assert calls == ["make_alerts", "publish_alerts", "deliver_alerts"]
+    assert dag.task_dict["notice"].upstream_task_ids == set()  # what is slow to see holds up no warning
+    uris = {asset.uri for asset in dag.timetable.asset_condition.objects}
+    assert {"bousai://feed/jma_tsunami", "bousai://feed/lalert", "bousai://feed/jma_quake"} <= uris
+    assert "bousai://feed/gsi_shelter" not in uris
+    assert dag.max_active_runs > 1
+    assert dag.catchup is False
+    assert {task.max_active_tis_per_dag for task in dag.tasks} == {1}
+
+
 def test_exposure_is_worked_out_by_prefecture_and_named(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 

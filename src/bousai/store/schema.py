@@ -190,7 +190,7 @@ alert = Table(
     metadata,
     _id(),
     Column("identifier", Text, nullable=False, unique=True),
-    Column("key", Text, nullable=False, unique=True, comment="the same for the same news: it is made once"),
+    Column("key", Text, nullable=False, unique=True),  # the same for the same news: it is made once
     Column("rule", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -207,7 +207,7 @@ alert = Table(
     Column("author", Text, nullable=False),
     Column("approvals", Integer, nullable=False),
     Column("bypass", Boolean, nullable=False),
-    Column("munis", Text, nullable=False, comment="5-digit codes, space separated"),
+    Column("munis", Text, nullable=False),  # 5-digit codes, space separated
     Column("headline_ja", Text, nullable=False),
     Column("headline_en", Text, nullable=False),
     Column("cap", LargeBinary, nullable=False),
@@ -216,8 +216,8 @@ alert = Table(
     Column("recorded_at", Big, nullable=False),
     Column("built_at", Big, nullable=False),
     Column("released_at", Big),
-    Column("published_at", Big, comment="in the tree of files"),
-    Column("went", Big, unique=True, comment="its place among the messages that went out"),
+    Column("published_at", Big),  # in the tree of files
+    Column("went", Big, unique=True),  # its place among the messages that went out
     Column("not_before", Big),
     Column("lapses_at", Big),
 )
@@ -229,9 +229,9 @@ alert_decision = Table(
     metadata,
     _id(),
     Column("alert_id", Big, ForeignKey("alert.id"), nullable=False),
-    Column("decision", Text, nullable=False, comment="approve, reject"),
-    Column("person", Text, nullable=False, comment="name of an account, not of a person"),
-    Column("sha256", Text, nullable=False, comment="of the bytes that were seen"),
+    Column("decision", Text, nullable=False),  # approve, reject
+    Column("person", Text, nullable=False),  # name of an account, not of a person
+    Column("sha256", Text, nullable=False),  # of the bytes that were seen
     Column("reason", Text, nullable=False),
     Column("decided_at", Big, nullable=False),
 )
@@ -242,11 +242,11 @@ alert_delivery = Table(
     metadata,
     Column("alert_id", Big, ForeignKey("alert.id"), primary_key=True),
     Column("subscription", Text, primary_key=True),
-    Column("state", Text, nullable=False, comment="due, delivered, superseded, dead"),
+    Column("state", Text, nullable=False),  # due, delivered, superseded, dead
     Column("attempts", Integer, nullable=False),
     Column("next_at", Big, nullable=False),
     Column("made_at", Big, nullable=False),
-    Column("begun_at", Big, comment="the last attempt"),
+    Column("begun_at", Big),  # the last attempt
     Column("done_at", Big),
     Column("code", Text),
     Column("cause", Text),
@@ -258,5 +258,5 @@ alert_position = Table(
     "alert_position",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("cursor", Big, nullable=False, comment="the last bulletin that alerts were made of"),
+    Column("cursor", Big, nullable=False),  # the last bulletin that alerts were made of
 )
