@@ -129,10 +129,16 @@ EVERYONE = Subscription.model_validate(
 DRILL = EVERYONE.model_copy(update={"id": "drill", "exercise": True})
 
 
-def made(folder: Path, monkeypatch: pytest.MonkeyPatch, at: datetime, some: Iterable[Subscription] = ()) -> Stage:
+def made(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at: datetime,
+    some: Iterable[Subscription] = (),
+    **environ: str,
+) -> Stage:
     """A prepared store in a folder, its clock at a time, with subscriptions whose receivers write down what comes."""
     config = subscriptions(folder, *(tuple(some) or (EVERYONE, DRILL)))
-    own = settings.load({"BOUSAI_DATA": str(folder / "var"), "BOUSAI_CONFIG": str(config)})
+    own = settings.load({"BOUSAI_DATA": str(folder / "var"), "BOUSAI_CONFIG": str(config)} | environ)
     pipeline.prepare(own)
     stage = Stage(own, at)
     monkeypatch.setattr(pipeline.house, "now", stage.now)

@@ -7,16 +7,21 @@ import random
 import re
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from capvalidator import Validator
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from bousai import deliver, pipeline, store
-from bousai.errors import DeliveryError
+from bousai import cli, deliver, pipeline, settings, store
+from bousai.errors import DeliveryError, UsageError
 from bousai.formats import cap_read, cap_xml
 from bousai.model import Message
 from tests import stage as stages
@@ -351,3 +356,100 @@ def test_a_later_message_is_not_followed_by_an_earlier_one(stage: Stage, noto: l
     later(stage, minutes=30)
     stage.send()
     assert ("everyone", first[0].identifier) not in stage.sent
+
+
+@pytest.mark.xdist_group("postgis")
+def test_both_stores_give_the_same_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgis_server: str, noto: list[Telegram]
+) -> None:
+    name = f"alerts_{tmp_path.name}".replace("-", "_").lower()
+    engine = sa.create_engine(f"{postgis_server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    found = []
+    for store_of in ({}, {"BOUSAI_STORE": f"{postgis_server}/{name}"}):
+        folder = tmp_path / f"{len(found)}"
+        folder.mkdir()
+        stage = stages.made(folder, monkeypatch, jst("2024-01-01T16:00:00"), **store_of)
+        stage.take(*noto)
+        again(stage)
+        found.append(
+            ([(one.key, one.phase, one.state, one.cap) for one in stage.messages()], stage.sent, stage.tree())
+        )
+    assert found[0] == found[1]
+    assert found[0][1]
+
+
+def test_messages_are_signed_and_no_other_key_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noto: list[Telegram]
+) -> None:
+    (key, certificate), (_, other) = pair(tmp_path / "ours"), pair(tmp_path / "theirs")
+    names = {"BOUSAI_CAP_KEY": str(key), "BOUSAI_CAP_CERTIFICATE": str(certificate)}
+    stage = stages.made(tmp_path, monkeypatch, jst("2024-01-01T16:00:00"), **names)
+    stage.take(*noto[:2])
+    for name in stage.tree():
+        body = (stage.own.public / "alerts" / "cap" / f"{name}.xml").read_bytes()
+        assert cap_xml.faults(body) == []
+        told = cap_xml.verified(body, certificate.read_bytes())
+        assert cap_read.read(told) == cap_read.read(body)
+        with pytest.raises(cap_xml.CapSignatureError):
+            cap_xml.verified(body, other.read_bytes())
+    key.chmod(0o644)
+    with pytest.raises(UsageError, match="others can read"):
+        settings.load(names)
+
+
+def test_a_key_that_is_of_no_use_stops_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noto: list[Telegram]
+) -> None:
+    key, _ = pair(tmp_path / "ours")
+    _, other = pair(tmp_path / "theirs")
+    names = {"BOUSAI_CAP_KEY": str(key), "BOUSAI_CAP_CERTIFICATE": str(other)}
+    stage = stages.made(tmp_path, monkeypatch, jst("2024-01-01T16:00:00"), **names)
+    stage.take(noto[0])
+    assert stage.tree()
+    assert "alert_unsigned" in {one["code"] for one in pipeline.open_issues(None, stage.own)}
+
+
+def pair(folder: Path) -> tuple[Path, Path]:
+    """Files of a key and of its own certificate."""
+    folder.mkdir()
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "訓練")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "key.pem", folder / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    paths[0].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    paths[0].chmod(0o600)
+    paths[1].write_bytes(made.public_bytes(pem))
+    return paths
+
+
+def test_a_dry_run_is_what_would_have_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noto: list[Telegram], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    straight = stages.made(tmp_path / "a", monkeypatch, jst("2024-01-01T16:00:00"))
+    straight.take(*noto)
+    late = stages.made(tmp_path / "b", monkeypatch, jst("2026-11-26T10:00:00"))
+    late.take(*noto)
+    before = late.messages()
+    monkeypatch.setenv("BOUSAI_DATA", str(late.own.data))
+    words = ["alerts", "list", "--dry-run", "--from", "2024-01-01T16:00", "--to", "2024-01-10T00:00", "--json"]
+    assert cli.main([*words, "-o", str(tmp_path / "cap")]) == 0
+    rehearsed = json.loads(capsys.readouterr().out)
+    assert [one["identifier"] for one in rehearsed] == [one.identifier for one in straight.messages()]
+    assert {path.stem for path in (tmp_path / "cap").iterdir()} == {one.identifier for one in straight.messages()}
+    assert late.messages() == before
+    assert not late.sent
