@@ -453,3 +453,28 @@ def test_a_dry_run_is_what_would_have_happened(
     assert {path.stem for path in (tmp_path / "cap").iterdir()} == {one.identifier for one in straight.messages()}
     assert late.messages() == before
     assert not late.sent
+
+
+def test_a_ceiling_holds_what_may_wait_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, realdata: Path, noto: list[Telegram]
+) -> None:
+    strict = stages.EVERYONE.model_copy(update={"per_hour": 1})
+    stage = stages.made(tmp_path, monkeypatch, jst("2022-09-18T15:00:00"), [strict])
+    stage.take(*noto)  # all of it is Severe or more, or tsunami
+    assert len(stage.sent) == len([one for one in stage.messages() if one.state == "released"]) > 2
+    handle = store.open_store(stage.own.store)
+    with handle.engine.begin() as connection:  # as if they might wait
+        connection.exec_driver_sql("UPDATE alert SET bypass = 0")
+        connection.exec_driver_sql("UPDATE alert_delivery SET state = 'due', attempts = 0, done_at = NULL")
+        connection.exec_driver_sql(f"UPDATE alert_delivery SET next_at = {int(stage.at.timestamp() * 1e6)}")
+        connection.exec_driver_sql("UPDATE alert SET expires = expires + 864000000000")
+    handle.close()
+    stage.sent.clear()
+    stage.send()
+    assert len(stage.sent) == 1
+    held = [one for one in pipeline.undelivered(stage.own) if one["code"] == "ceiling"]
+    assert held
+    assert all("hour" in one["cause"] for one in held)
+    later(stage, minutes=61)
+    stage.send()
+    assert len(stage.sent) == 2

@@ -260,3 +260,15 @@ def test_a_name_that_is_not_as_expected_is_refused(config: Path, name: str) -> N
 def test_a_pattern_that_cannot_be_is_a_wrong_feed(config: Path, change: dict[str, object]) -> None:
     with pytest.raises(CatalogueError, match=r"feeds/named\.yml"):
         named(config, **change)
+
+
+def test_an_exercise_has_no_topic_of_what_is_actual(config: Path) -> None:
+    channel = "channel: {type: mqtt, host: broker.example.jp, topic: bousai}\n"
+    (config / "subscriptions" / "city.yml").write_text(f"title: 市\n{channel}", encoding="utf-8")
+    assert set(catalogue.load(config).subscriptions) == {"city"}
+    (config / "subscriptions" / "drill.yml").write_text(f"title: 訓練\nexercise: true\n{channel}", encoding="utf-8")
+    with pytest.raises(CatalogueError, match="topic of city"):
+        catalogue.load(config)
+    (config / "subscriptions" / "drill.yml").write_text("title: 訓練\nchannel: {type: pigeon}\n", encoding="utf-8")
+    with pytest.raises(CatalogueError, match="subscriptions/drill.yml"):
+        catalogue.load(config)

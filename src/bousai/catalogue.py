@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from bousai.errors import CatalogueError, ParseError
-from bousai.model import AlertRule, Layer, Release, ReleasedLayer, Subscription, Visibility
+from bousai.model import AlertRule, Layer, MqttChannel, Release, ReleasedLayer, Subscription, Visibility
 from bousai.vocab.japanese_time import JST
 
 
@@ -387,8 +387,23 @@ def _load(config: Path, _stamps: tuple[_Stamp, ...]) -> Catalogue:
         layers=layers,
         release=_release(config / "release.yml", layers),
         rules=_each(config, "alerts", AlertRule),
-        subscriptions=_each(config, "subscriptions", Subscription),
+        subscriptions=_subscriptions(config),
     )
+
+
+def _subscriptions(config: Path) -> dict[str, Subscription]:
+    """An exercise must never stand where somebody looks for what is actual."""
+    found = _each(config, "subscriptions", Subscription)
+    topics: dict[tuple[str, int, str], Subscription] = {}
+    for one in found.values():
+        if isinstance(one.channel, MqttChannel):
+            other = topics.setdefault((one.channel.host, one.channel.port, one.channel.topic), one)
+            if other.exercise != one.exercise:
+                raise CatalogueError(
+                    f"subscriptions/{one.id}.yml: the topic of {other.id}, and one of the two is for exercises",
+                    remedy="give exercises a topic of their own",
+                )
+    return found
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -349,6 +349,6 @@ def test_an_area_is_drawn_only_where_the_whole_of_it_is_known() -> None:
     (told,) = fed((0, [entry(item, WARNING) for item in ITEMS]))
     drawn = {area.description: len(area.polygons) for info in made(told).alert.infos for area in info.areas}
     assert drawn["甲市"] == 1
-    assert drawn["乙 町"] == 1  # two municipalities that touch
+    assert drawn["乙 町"] == 2  # two municipalities, far apart
     assert (drawn[AREAS["c"]], drawn["丁村"]) == (0, 0)
     assert all(area.geocodes for info in made(told).alert.infos for area in info.areas)

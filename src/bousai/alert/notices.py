@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from bousai.alert.entry import Entry, muni_codes
+from bousai.errors import CatalogueError
 from bousai.model import AlertRule
 from bousai.vocab.cap_level import cap_levels
 from bousai.vocab.municipality import municipalities
@@ -24,6 +25,9 @@ def noticed(
     rule: AlertRule, now: Mapping[str, Features], before: Mapping[str, Features], at: datetime
 ) -> dict[str, tuple[Entry, ...]]:
     """Subject → entries of a notice rule. `before` are the features an hour (option ``window``) earlier."""
+    if rule.entries not in NOTICES:
+        names = ", ".join(NOTICES)
+        raise CatalogueError(f"alerts/{rule.id}.yml: no entries {rule.entries!r}", remedy=f"one of: {names}")
     by: dict[str, list[Entry]] = {}
     for subject, entry in NOTICES[rule.entries](now, before, rule.options, at):
         by.setdefault(subject, []).append(entry)

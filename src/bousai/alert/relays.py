@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from bousai.alert.entry import Entry, muni_codes
+from bousai.errors import CatalogueError
 from bousai.model import AlertRule, RevisionTable
 from bousai.vocab import rows
 from bousai.vocab.cap_level import cap_levels
@@ -32,7 +33,11 @@ _Tables = Mapping[str, RevisionTable]
 
 
 def relayed(rule: AlertRule, tables: _Tables) -> Relayed:
-    """What a relay rule tells of the items of one subject."""
+    """What a relay rule tells of the items of one subject. Raises `CatalogueError` for a rule that names no function."""
+    if rule.entries not in RELAYS:
+        raise CatalogueError(
+            f"alerts/{rule.id}.yml: no entries {rule.entries!r}", remedy=f"one of: {', '.join(RELAYS)}"
+        )
     found = RELAYS[rule.entries](tables)
     entries = tuple(entry for entry in found.entries if entry.level in rule.grades)
     return Relayed(entries, found.context_ja, found.context_en) if entries else Relayed(())

@@ -1,4 +1,4 @@
-"""A feed's source → new bytes, with a receipt for every attempt: the only HTTP client, broker client and drop folder.
+"""A feed's source → new bytes, with a receipt for every attempt: the only room that asks other people's servers.
 
 In: a `Feed` and a `Ledger` (what was read before). Out: `Fetched` (receipt, and bytes where some came) and
 `Issue`s, in the order in which they happened. May use: `formats`, `catalogue`, `settings`, `model`, `errors`.

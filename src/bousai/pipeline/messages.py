@@ -144,10 +144,10 @@ def decide_alert(
         given = store.decisions_of(house.store, message.number)
         new = alert.Approval(person.strip(), message.sha256, at)
         earlier = [alert.Approval(one.person, one.sha256, one.decided_at) for one in given]
-        enough = alert.approved(message, earlier, new)  # one who could not approve it cannot reject it either
-        state: MessageState = message.state if not enough else "released"
-        if decision == "reject":
-            state = "rejected"
+        rejects = decision == "reject"
+        # Whoever could not approve it cannot reject it either, but one who has approved may think better of it.
+        enough = alert.approved(message, [] if rejects else earlier, new)
+        state: MessageState = "rejected" if rejects else "released" if enough else message.state
         due = receivers(house, message) if state == "released" else []
         done = store.record_decision(
             house.store,
