@@ -270,5 +270,5 @@ def test_an_exercise_has_no_topic_of_what_is_actual(config: Path) -> None:
     with pytest.raises(CatalogueError, match="topic of city"):
         catalogue.load(config)
     (config / "subscriptions" / "drill.yml").write_text("title: 訓練\nchannel: {type: pigeon}\n", encoding="utf-8")
-    with pytest.raises(CatalogueError, match="subscriptions/drill.yml"):
+    with pytest.raises(CatalogueError, match=r"subscriptions/drill\.yml"):
         catalogue.load(config)

@@ -35,9 +35,8 @@ _Tables = Mapping[str, RevisionTable]
 def relayed(rule: AlertRule, tables: _Tables) -> Relayed:
     """What a relay rule tells of the items of one subject. Raises `CatalogueError` for a rule that names no function."""
     if rule.entries not in RELAYS:
-        raise CatalogueError(
-            f"alerts/{rule.id}.yml: no entries {rule.entries!r}", remedy=f"one of: {', '.join(RELAYS)}"
-        )
+        names = ", ".join(RELAYS)
+        raise CatalogueError(f"alerts/{rule.id}.yml: no entries {rule.entries!r}", remedy=f"one of: {names}")
     found = RELAYS[rule.entries](tables)
     entries = tuple(entry for entry in found.entries if entry.level in rule.grades)
     return Relayed(entries, found.context_ja, found.context_en) if entries else Relayed(())
