@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bousai import catalogue
-from bousai.alert import Cause, Entry, Situation, Step, composed, first_state, may_leave, next_step
+from bousai.alert import Cause, Entry, Situation, Step, composed, first_state, may_leave, next_step, running
 from bousai.formats import cap_read, cap_xml
 from bousai.model import Alert, AlertRule, Message, Status
 
@@ -57,7 +57,9 @@ class Fold:
         alert, kept = composed(self.rule, step, now, tuple(self.chain), CAUSE, at, OUTLINES.get)
         may_leave(kept, now.inputs)
         body = cap_xml.write(alert)
-        state = first_state(self.rule, step, now, bool(alert.references), at)
+        told = running(self.chain)
+        stands = any(one.expires > at for one in told)
+        state = first_state(self.rule, step, now, bool(told), stands, at)
         kept = replace(kept, state=state, cap=body, sha256=sha256(body).hexdigest())
         self.chain.append(kept)
         return Told(step, alert, kept)
@@ -352,3 +354,61 @@ def test_an_area_is_drawn_only_where_the_whole_of_it_is_known() -> None:
     assert drawn["乙 町"] == 2  # two municipalities, far apart
     assert (drawn[AREAS["c"]], drawn["丁村"]) == (0, 0)
     assert all(area.geocodes for info in made(told).alert.infos for area in info.areas)
+
+
+L, LOW = "jma/warning", "jma/advisory"
+
+
+def hours(number: float) -> timedelta:
+    return timedelta(hours=number)
+
+
+def said(fold: Fold, levels: dict[str, str], issued: float, known: float, cursor: int) -> Told | None:
+    """A statement of so many hours after the beginning that we knew of later."""
+    at = BEGIN + hours(issued)
+    now = situation(fold.rule, [entry(item, level, at=at) for item, level in levels.items()], at, cursor)
+    return fold.feed(now, BEGIN + hours(known))
+
+
+def test_the_end_of_what_still_stands_is_told_however_late() -> None:
+    fold = Fold(RULES["weather_warning"])
+    said(fold, {"a": L}, 0, 0, 0)
+    now = situation(fold.rule, [entry("a", L)], BEGIN, 0)
+    renewed = fold.feed(now, BEGIN + hours(22.5))
+    assert renewed is not None
+    assert renewed.step.renewal
+    over = said(fold, {}, 1, 26, 1)
+    assert over is not None
+    assert (over.kept.phase, over.kept.state) == ("all_clear", "released")
+
+
+def test_what_comes_back_in_the_same_minute_is_told_again() -> None:
+    fold = Fold(RULES["weather_warning"])
+    told = [said(fold, levels, 0, 0, n) for n, levels in enumerate(({"a": L}, {}, {"a": L}))]
+    assert [one and one.kept.phase for one in told] == ["alert", "all_clear", "alert"]
+    assert len({one.kept.key for one in told if one}) == 3
+    assert len({one.kept.identifier for one in told if one}) == 3
+
+
+def test_nothing_is_over_for_whom_nothing_was_told() -> None:
+    fold = Fold(RULES["weather_warning"])
+    late = said(fold, {"a": L, "b": L}, 0, 25, 0)
+    assert late is not None
+    assert late.kept.state == "too_old"
+    first = said(fold, {"a": L}, 24, 25, 1)
+    assert first is not None
+    assert (first.alert.msg_type, first.kept.state, first.alert.references) == ("Alert", "released", ())
+    assert {area.description for info in first.alert.infos for area in info.areas} == {AREAS["a"]}
+
+
+def test_the_end_of_an_area_is_told_after_a_message_that_was_refused() -> None:
+    fold = Fold(RULES["weather_warning"])
+    first = said(fold, {"a": L, "b": L}, 0, 0, 0)
+    said(fold, {"a": L}, 1, 1, 1)
+    fold.chain[-1] = replace(fold.chain[-1], state="rejected")
+    last = said(fold, {"a": LOW}, 2, 2, 2)
+    assert first is not None
+    assert last is not None
+    assert [one.identifier for one in last.alert.references] == [first.kept.identifier]
+    over = {area.description for info in last.alert.infos if info.urgency == "Past" for area in info.areas}
+    assert over == {AREAS["b"]}

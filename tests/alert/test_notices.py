@@ -31,7 +31,7 @@ def test_every_function_has_a_rule_and_every_rule_a_function() -> None:
 # --- a shelter in a tsunami zone ---------------------------------------------------------------------------------
 
 TSUNAMI = {"kind": "tsunami_forecast", "grade": "warning"}
-ZONE = {"hazard": "tsunami", "class_text": "3m以上5m未満"}
+ZONE = {"hazard": "tsunami", "class_text": "3m以上5m未満", "depth_min_m": 3.0, "depth_max_m": 5.0}
 
 
 def shelter(**other: Any) -> Feature:
@@ -261,3 +261,13 @@ def test_a_notice_has_the_grade_of_its_rule_and_says_that_it_is_one(
     assert one.stated_level is None
     assert cap_levels()[one.level].level is None
     assert one.issued_at == AT
+
+
+def test_the_deepest_zone_is_told() -> None:
+    zones = [
+        ZONE | {"class_text": "5.0m以上10.0m未満", "depth_min_m": 5.0, "depth_max_m": 10.0},
+        ZONE | {"class_text": "20.0m以上", "depth_min_m": 20.0, "depth_max_m": None},
+        ZONE | {"class_text": "10.0m以上20.0m未満", "depth_min_m": 10.0, "depth_max_m": 20.0},
+    ]
+    found = entries("shelter_in_tsunami_zone", [shelter() | {"hazard_zones": zones}])
+    assert "20.0m以上" in next(iter(found.values()))[0].facts_ja

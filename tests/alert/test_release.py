@@ -114,10 +114,16 @@ def test_only_what_awaits_it_can_be_approved(state: MessageState) -> None:
 
 
 def begins(
-    rule: str, phase: Phase, *, released: bool, age: timedelta = timedelta(minutes=1), renewal: bool = False
+    rule: str,
+    phase: Phase,
+    *,
+    released: bool,
+    stands: bool = False,
+    age: timedelta = timedelta(minutes=1),
+    renewal: bool = False,
 ) -> MessageState:
     now = Situation(rule, "s", "actual", (), AT, 1, AT, AT)
-    return first_state(RULES[rule], Step(phase, (), "", "", {}, renewal), now, released, AT + age)
+    return first_state(RULES[rule], Step(phase, (), "", "", {}, renewal), now, released, stands, AT + age)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,8 @@ def test_what_is_older_than_a_message_holds_goes_to_nobody(rule: str) -> None:
     assert begins(rule, "alert", released=False, age=life) != "too_old"
     assert begins(rule, "alert", released=False, age=life + timedelta(seconds=1)) == "too_old"
     assert begins(rule, "all_clear", released=False, age=life + timedelta(seconds=1)) == "dropped"
+    late = begins(rule, "all_clear", released=True, stands=True, age=life * 2)
+    assert late not in ("too_old", "dropped"), "a message that still stands was never ended"
 
 
 def test_what_still_goes_on_is_sent_again_however_long_ago_it_was_issued() -> None:

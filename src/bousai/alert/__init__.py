@@ -9,7 +9,7 @@ Add here: a function in `relays` or `notices` that a rule (config/alerts) names;
 Tests: tests/alert.
 """
 
-from bousai.alert.compose import Cause, composed
+from bousai.alert.compose import Cause, composed, running
 from bousai.alert.entry import Entry, Situation
 from bousai.alert.life import Step, next_step, too_old
 from bousai.alert.notices import NOTICES, noticed
@@ -32,5 +32,6 @@ __all__ = [
     "next_step",
     "noticed",
     "relayed",
+    "running",
     "too_old",
 ]

@@ -89,15 +89,17 @@ def composed(
 ) -> tuple[Alert, Message]:
     """The message of a step, and how it is kept (its bytes still empty).
 
-    `chain` are the messages of the subject, oldest first; it references those that went out and have not expired, and
-    the last that went out whatever its time. `outlines` gives the outline (WKB) of a municipality, None where there
+    `chain` are the messages of the subject, oldest first. What it says is over was told before: to whom nothing was
+    told, nothing is over. `outlines` gives the outline (WKB) of a municipality, None where there
     is none.
     """
-    last = chain[-1] if chain else None
-    before = entries_of(last) if last is not None and not last.ended else ()
+    told = running(chain)
+    before = entries_of(told[-1]) if told else ()
     held = {entry.item_id for entry in step.entries}
     gone = tuple(entry for entry in before if entry.item_id not in held)
-    references = _references(chain, at)
+    if not step.entries and not gone:
+        gone = entries_of(chain[-1])  # the end of what never went out, which goes nowhere either
+    references = _references(told, at)
     msg_type: CapType = "Cancel" if step.phase == "cancel" else "Update" if references else "Alert"
     sent = at.astimezone(JST).replace(microsecond=0)
     groups = [*_groups(rule, step.entries, over=False), *_groups(rule, gone, over=True)]
@@ -151,18 +153,19 @@ def composed(
     return alert, kept
 
 
-def _references(chain: Sequence[Message], at: datetime) -> tuple[Reference, ...]:
-    """Those of the running chain that went out and are still active, and the last that went out in any case."""
-    running: list[Message] = []
+def running(chain: Sequence[Message]) -> list[Message]:
+    """The messages of a chain that went out since it began or began anew, oldest first; none once it has ended."""
+    found: list[Message] = []
     for message in chain:
-        if message.phase == "alert" and (not running or running[-1].ended):
-            running = []
         if message.state == "released":
-            running.append(message)
-    if not running or running[-1].ended:
-        return ()
-    active = [one for one in running if one.expires > at or one is running[-1]]
-    # CAP compares the time as it is written, so it stands here as it stood there.
+            found = [*found, message] if not message.ended else []
+    return found
+
+
+def _references(told: Sequence[Message], at: datetime) -> tuple[Reference, ...]:
+    """Those that are still active, and the last in any case. CAP compares the time as it is written, so it stands
+    here as it stood there."""
+    active = [one for one in told if one.expires > at or one is told[-1]]
     return tuple(Reference(one.sender, one.identifier, one.sent.astimezone(JST)) for one in active)
 
 
@@ -204,8 +207,9 @@ def _infos(
     ends = [entry.valid_to for entry in entries]
     known_end = max((end for end in ends if end is not None), default=None) if None not in ends else None
     expires = sent + (_SHORT if group.over else rule.life)
-    if not group.over and known_end is not None and sent < known_end < expires:
-        expires = known_end.astimezone(JST).replace(microsecond=0)
+    if not group.over and known_end is not None:
+        known_end = known_end.astimezone(JST).replace(microsecond=0)
+        expires = known_end if sent < known_end < expires else expires
     named = "、".join(entry.area for entry in entries[:_AREAS_NAMED])
     more = len(entries) - _AREAS_NAMED
     stated = next((entry.stated_level for entry in entries if entry.stated_level is not None), None)

@@ -60,9 +60,9 @@ def next_step(rule: AlertRule, last: Message | None, now: Situation, at: datetim
         if not goes_on:
             return None
         over: Phase = "cancel" if now.withdrawn or rule.ends == "cancel" else "all_clear"
-        return _step(over, (), now, before)
+        return _step(over, (), now, before, last)
     if not goes_on:
-        return _step("alert", entries, now, before)
+        return _step("alert", entries, now, before, last)
     assert last is not None
     expired = last.expires <= at
     if expired and not rule.renew and _same_areas(last, entries):
@@ -70,17 +70,21 @@ def next_step(rule: AlertRule, last: Message | None, now: Situation, at: datetim
     if fingerprint(entries, now.context_ja) == last.fingerprint:
         if not rule.renew or (last.expires - at).total_seconds() > rule.renew:
             return None
-        return replace(_step("update", entries, now, before, renews=last.identifier), renewal=True)
-    return _step("update", entries, now, before)
+        return replace(_step("update", entries, now, before, last), renewal=True)
+    return _step("update", entries, now, before, last)
 
 
 def _same_areas(last: Message, entries: tuple[Entry, ...]) -> bool:
     return bool(orjson.loads(fingerprint(entries))[0] == orjson.loads(last.fingerprint)[0])
 
 
-def _step(phase: Phase, entries: tuple[Entry, ...], now: Situation, before: dict[str, str], renews: str = "") -> Step:
+def _step(
+    phase: Phase, entries: tuple[Entry, ...], now: Situation, before: dict[str, str], last: Message | None
+) -> Step:
     told = fingerprint(entries, now.context_ja if entries else ())
-    key = "\x1f".join((now.rule, now.subject, now.status, phase, told, now.as_of.isoformat(), renews))
+    # The same news after the same message is the same message; after another one it is told again.
+    after = "" if last is None else last.key
+    key = "\x1f".join((now.rule, now.subject, now.status, phase, told, now.as_of.isoformat(), after))
     return Step(phase, entries, told, sha256(key.encode()).hexdigest(), before)
 
 

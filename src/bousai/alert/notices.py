@@ -59,6 +59,9 @@ def _place(code: str | None, fallback: str = "") -> str:
     return f"{one.pref}{one.name}" if one is not None else fallback
 
 
+_NO_DEPTH: Mapping[str, Any] = {"class_text": None, "depth_min_m": None, "depth_max_m": None}
+
+
 def shelter_in_tsunami_zone(
     now: Mapping[str, Features], _before: Mapping[str, Features], _options: Mapping[str, Any], at: datetime
 ) -> _Found:
@@ -68,8 +71,9 @@ def shelter_in_tsunami_zone(
         warned = [w for w in p["warnings"] or () if w.get("kind") == "tsunami_forecast" and w["grade"] in grades]
         if p["state"] != "open" or (p["hazards"] or {}).get("tsunami") != "inside" or not warned:
             continue
-        zones = [z for z in p["hazard_zones"] or () if z["hazard"] == "tsunami"]
-        depth = max((z["class_text"] or "" for z in zones), default="")
+        zones = [z for z in p["hazard_zones"] or () if z["hazard"] == "tsunami"] or [_NO_DEPTH]
+        deepest = max(zones, key=lambda z: (z["depth_max_m"] or z["depth_min_m"] or 0.0, z["depth_min_m"] or 0.0))
+        depth = deepest["class_text"]
         name = p["name"] or p["id"]
         yield (
             p["muni_code"] or "",

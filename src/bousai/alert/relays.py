@@ -33,7 +33,7 @@ _Tables = Mapping[str, RevisionTable]
 
 
 def relayed(rule: AlertRule, tables: _Tables) -> Relayed:
-    """What a relay rule tells of the items of one subject. Raises `CatalogueError` for a rule that names no function."""
+    """What a relay rule tells of the items of one subject. Raises `CatalogueError` where it names no function."""
     if rule.entries not in RELAYS:
         names = ", ".join(RELAYS)
         raise CatalogueError(f"alerts/{rule.id}.yml: no entries {rule.entries!r}", remedy=f"one of: {names}")

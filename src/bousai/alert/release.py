@@ -26,11 +26,14 @@ class Approval:
     at: datetime
 
 
-def first_state(rule: AlertRule, step: Step, now: Situation, released: bool, at: datetime) -> MessageState:
-    """The state in which a message begins. `released`: a message of its running chain went out."""
+def first_state(
+    rule: AlertRule, step: Step, now: Situation, released: bool, stands: bool, at: datetime
+) -> MessageState:
+    """The state in which a message begins. `released`: a message of its running chain went out; `stands`: one that
+    has not expired did, so that how it goes on must be told however late."""
     if step.phase in ("all_clear", "cancel") and not released:
         return "dropped"
-    if not step.renewal and too_old(rule, now, at):
+    if not step.renewal and not stands and too_old(rule, now, at):
         return "too_old"
     if rule.dwell and not released:
         return "waiting"

@@ -206,7 +206,9 @@ def _written(
     alert.may_leave(kept, now.inputs)
     body = cap_xml.write(drawn)
     faults = cap_xml.faults(body)
-    state = alert.first_state(rule, step, now, bool(drawn.references), at)
+    told_before = alert.running(chain)
+    stands = any(one.expires > at for one in told_before)
+    state = alert.first_state(rule, step, now, bool(told_before), stands, at)
     if faults and drawn.references == () and step.phase in ("all_clear", "cancel"):
         faults = []  # it takes back what never went out, and goes nowhere either
     if faults:
