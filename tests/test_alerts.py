@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from bousai import cli, deliver, pipeline, settings, store
+from bousai.alert import RELAYS
 from bousai.errors import DeliveryError, UsageError
 from bousai.formats import cap_read, cap_xml
 from bousai.model import Message
@@ -478,3 +479,18 @@ def test_a_ceiling_holds_what_may_wait_and_nothing_else(
     later(stage, minutes=61)
     stage.send()
     assert len(stage.sent) == 2
+
+
+def test_a_fault_in_one_thing_holds_up_no_other(
+    stage: Stage, noto: list[Telegram], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise KeyError("intensity")
+
+    monkeypatch.setitem(RELAYS, "earthquake", broken)
+    stage.take(*noto)
+    assert {one.rule for one in stage.messages()} == {"tsunami"}
+    assert [one.phase for one in stage.messages()] == ["alert", "all_clear"]
+    told = [one for one in pipeline.open_issues(None, stage.own) if one["code"] == "alert_failed"]
+    assert told
+    assert all("by hand" in one["remedy"] for one in told)

@@ -398,7 +398,7 @@ def evacuation(tables: _Tables) -> Relayed:
     return Relayed(tuple(found))
 
 
-RELAYS: Mapping[str, Callable[[_Tables], Relayed]] = {
+RELAYS: dict[str, Callable[[_Tables], Relayed]] = {
     "earthquake": earthquake,
     "evacuation": evacuation,
     "flood": flood,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import orjson
 
@@ -104,7 +104,7 @@ def follow(house: House, outlines: Outlines | None = None) -> list[Message]:
             new = [
                 message
                 for rule, subject, status, about in _touched(rules, statements)
-                if (message := _relay(house, rule, subject, status, about, cursor, outlines)) is not None
+                if (message := _alone(house, rule, subject, _relay, status, about, cursor, outlines)) is not None
             ]
             due = [(message, _due(house, message)) for message in new]
             if not store.record_alerts(house.store, due, position=(position, cursor), at=house.now()):
@@ -169,6 +169,29 @@ def _situation(
         context_ja=found.context_ja,
         context_en=found.context_en,
     )
+
+
+_More = ParamSpec("_More")
+
+
+def _alone(
+    house: House,
+    rule: AlertRule,
+    subject: str,
+    make: Callable[Concatenate[House, AlertRule, str, _More], Message | None],
+    *more: _More.args,
+    **named: _More.kwargs,
+) -> Message | None:
+    """The message of one subject. A fault of this program in it is an issue, and holds up no other subject's; what
+    no subject can do without (the store) is raised."""
+    try:
+        return make(house, rule, subject, *more, **named)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        _log.exception("no message of %s %s", rule.id, subject)
+        remedy = "nothing was sent: tell people by hand, and report this fault"
+        cause = f"{rule.id} {subject}: {type(error).__name__}: {error}"
+        _tell(house, rule, Issue("alert_failed", cause, remedy, "error"))
+        return None
 
 
 def _relay(
@@ -272,28 +295,36 @@ def renew(house: House, outlines: Outlines | None = None, *, watched: bool = Tru
             continue
         if (last.expires - at).total_seconds() > rule.renew:
             continue
-        cursor = max(store.alert_position(house.store), last.cursor)
-        about = Statement(
-            cursor, 0, rule.kinds[0], "", last.status, "issue", last.issued_at, last.recorded_at, "", "", ""
-        )
-        now = _situation(house, rule, last.subject, last.status, about, cursor, at)
-        if not now.entries:
-            continue  # it ends by itself, as its source said it would
-        now = replace(now, issuer=now.entries[0].issuer)
-        if watched and (silent := _silence(house, rule)):
-            now = replace(
-                now,
-                doubt_ja=f"情報源から応答がないため、現在も発表中かどうか確認できません（{silent}）。",
-                doubt_en=f"The source does not answer: whether this is still in force is not known ({silent}).",
-            )
-        step = alert.next_step(rule, last, now, at)
-        if step is None or not step.renewal:
-            continue
-        chain = store.chain_of(house.store, last.rule, last.subject, last.status)
-        message = _written(house, rule, step, now, chain, (), at, outlines)
-        if store.record_alerts(house.store, [(message, _due(house, message))], position=None, at=at):
+        message = _alone(house, rule, last.subject, _renewed, last, at, outlines, watched)
+        if message is not None and store.record_alerts(
+            house.store, [(message, _due(house, message))], position=None, at=at
+        ):
             made.append(message)
     return made
+
+
+def _renewed(
+    house: House, rule: AlertRule, subject: str, last: Message, at: datetime, outlines: Outlines, watched: bool
+) -> Message | None:
+    cursor = max(store.alert_position(house.store), last.cursor)
+    about = Statement(
+        cursor, 0, rule.kinds[0], "", last.status, "issue", last.issued_at, last.recorded_at, "", "", ""
+    )
+    now = _situation(house, rule, subject, last.status, about, cursor, at)
+    if not now.entries:
+        return None  # it ends by itself, as its source said it would
+    now = replace(now, issuer=now.entries[0].issuer)
+    if watched and (silent := _silence(house, rule)):
+        now = replace(
+            now,
+            doubt_ja=f"情報源から応答がないため、現在も発表中かどうか確認できません（{silent}）。",
+            doubt_en=f"The source does not answer: whether this is still in force is not known ({silent}).",
+        )
+    step = alert.next_step(rule, last, now, at)
+    if step is None or not step.renewal:
+        return None
+    chain = store.chain_of(house.store, rule.id, subject, last.status)
+    return _written(house, rule, step, now, chain, (), at, outlines)
 
 
 def _silence(house: House, rule: AlertRule) -> str:
