@@ -123,7 +123,7 @@ class Subscription(_Strict):
     what was sent, which nothing holds.
     """
 
-    id: str
+    id: str = Key(pattern=r"^[a-z][a-z0-9_]*$")  # it is part of the names of variables
     title: str
     channel: Annotated[WebhookChannel | EmailChannel | MqttChannel, Key(discriminator="type")]
     exercise: bool = False

@@ -19,10 +19,15 @@ from bousai.pipeline.ingesting import take_in
 from bousai.settings import Settings
 
 
-def rehearse_alerts(since: datetime, until: datetime, settings: Settings | None = None) -> list[Message]:
-    """The messages that what was issued from `since` to `until` (both included) gives by the rules as they are now,
-    in
-    their order, with their bytes, unsigned. Situation notices are not among them: they depend on what people saw."""
+def rehearse_alerts(
+    since: datetime, until: datetime, settings: Settings | None = None, *, renewals: bool = True
+) -> list[Message]:
+    """The messages that what was issued from `since` to `until` (both included) gives by the rules as they are now.
+
+    They come in their order, with their bytes, unsigned. Situation notices are not among them: they depend on what
+    people saw. `renewals`: with the messages that only extend the validity of what nobody lifted, of which a long
+    period has many.
+    """
     with opened(settings) as house, tempfile.TemporaryDirectory(prefix="bousai-rehearsal-") as folder:
         kinds = {kind for rule in house.catalogue.rules.values() for kind in rule.kinds}
         spoken = store.documents_between(house.store, kinds, since, until)
@@ -43,7 +48,7 @@ def rehearse_alerts(since: datetime, until: datetime, settings: Settings | None 
         try:
             for one in spoken:
                 sent = max(clock.at, one.sent_at or one.issued_at)
-                while (due := _next_renewal(stage, sent)) is not None:
+                while renewals and (due := _next_renewal(stage, sent)) is not None:
                     clock.at = max(clock.at, due)
                     again = renew(stage, outlines, watched=False)
                     if not again:
