@@ -100,7 +100,8 @@ def composed(
     if not step.entries and not gone:
         gone = entries_of(chain[-1])  # the end of what never went out, which goes nowhere either
     references = _references(told, at)
-    msg_type: CapType = "Cancel" if step.phase == "cancel" else "Update" if references else "Alert"
+    # What takes back or follows a message that never went out is the first of its chain, should it be read at all.
+    msg_type: CapType = "Alert" if not references else "Cancel" if step.phase == "cancel" else "Update"
     sent = at.astimezone(JST).replace(microsecond=0)
     groups = [*_groups(rule, step.entries, over=False), *_groups(rule, gone, over=True)]
     most = max(_LEAST, min(MOST, _BUDGET // max(1, len(step.entries) + len(gone))))

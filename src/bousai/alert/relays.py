@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from bousai.alert.entry import Entry, muni_codes
+from bousai.alert.entry import Entry, Geocode, muni_codes
 from bousai.errors import CatalogueError
 from bousai.model import AlertRule, RevisionTable
 from bousai.vocab import rows
@@ -58,6 +58,37 @@ def _rows(table: RevisionTable) -> Iterator[_Row]:
         yield _Row(item_id, table.muni_code[n], props, table.issuer[n], table.issued_at[n], table.revision[n])
 
 
+def _entry(
+    row: _Row,
+    level: str,
+    event: tuple[str, str],
+    code: Geocode | None,
+    munis: tuple[str, ...] | None = None,
+    **more: Any,
+) -> Entry:
+    """The entry of a row whose area is what `code` names, or the municipalities (default: the row's own)."""
+    if munis is None:
+        munis = (row.muni,) if row.muni else ()
+    municipal = (geocode for one in munis for geocode in muni_codes(one))
+    return Entry(
+        row.item_id,
+        level,
+        *event,
+        issuer=row.issuer,
+        issued_at=row.issued_at,
+        geocodes=(*(() if code is None else (code,)), *municipal),
+        munis=munis,
+        places=munis,
+        revisions=(row.revision,),
+        **more,
+    )
+
+
+def _named(level: str) -> tuple[str, str]:
+    """The names of a grade that the source gives no name of its own."""
+    return cap_levels()[level].event_ja, cap_levels()[level].event_en
+
+
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
@@ -93,8 +124,7 @@ def tsunami(tables: _Tables) -> Relayed:
             Entry(
                 row.item_id,
                 level,
-                cap_levels()[level].event_ja,
-                cap_levels()[level].event_en,
+                *_named(level),
                 p["coast_name"],
                 row.issuer,
                 row.issued_at,
@@ -143,22 +173,16 @@ def weather(tables: _Tables) -> Relayed:
                 continue
             condition = p.get("condition") or ""
             found.append(
-                Entry(
-                    row.item_id,
+                _entry(
+                    row,
                     level,
-                    p["kind_name"],
-                    _warning_en(p, kind),
-                    p["area_name"],
-                    row.issuer,
-                    row.issued_at,
+                    (p["kind_name"], _warning_en(p, kind)),
+                    ("JMA:AreaInformationCity", p["area_code"]),
+                    area=p["area_name"],
                     tells=(p["kind_code"], p.get("condition")),
                     facts_ja=condition,
                     stated_level=p.get("level"),
                     event_code=_PHENOMENON_CODE.get(p.get("phenomenon") or "", ""),
-                    geocodes=(("JMA:AreaInformationCity", p["area_code"]), *muni_codes(row.muni)),
-                    munis=(row.muni,) if row.muni else (),
-                    places=(row.muni,) if row.muni else (),
-                    revisions=(row.revision,),
                 )
             )
     return Relayed(tuple(found))
@@ -223,24 +247,16 @@ def flood(tables: _Tables) -> Relayed:
         if p["area_type"] != "section" or level not in cap_levels() or p["kind_code"] == "10":
             continue
         found.append(
-            Entry(
-                row.item_id,
+            _entry(
+                row,
                 level,
-                p["kind_name"],
-                _warning_en(p, "river_flood"),
-                p["section_name"] or p["river_name"],
-                row.issuer,
-                row.issued_at,
+                (p["kind_name"], _warning_en(p, "river_flood")),
+                ("JMA:FloodForecastArea", p["section_code"]),
+                munis,
+                area=p["section_name"] or p["river_name"],
                 tells=(p["grade"],),  # the code differs between 発表 and 継続, too
                 facts_ja=p.get("headline") or "",
                 stated_level=p["level"],
-                geocodes=(
-                    ("JMA:FloodForecastArea", p["section_code"]),
-                    *(geocode for code in munis for geocode in muni_codes(code)),
-                ),
-                munis=munis,
-                places=munis,
-                revisions=(row.revision,),
             )
         )
     return Relayed(tuple(found))
@@ -257,23 +273,18 @@ def volcano(tables: _Tables) -> Relayed:
         if p["area_level"] != "volcano" or level not in cap_levels():
             continue
         found.append(
-            Entry(
-                row.item_id,
+            _entry(
+                row,
                 level,
-                f"噴火警報（{p['kind_name']}）",
-                f"Volcanic warning ({_VOLCANO_EN.get(p['kind_code'], p['grade'])})",
-                p["volcano_name"],
-                row.issuer,
-                row.issued_at,
+                (
+                    f"噴火警報（{p['kind_name']}）",
+                    f"Volcanic warning ({_VOLCANO_EN.get(p['kind_code'], p['grade'])})",
+                ),
+                ("JMA:VolcanoCode", p["volcano_code"]),
+                munis,
+                area=p["volcano_name"],
                 tells=(p["kind_code"],),
                 facts_ja=" ".join((p.get("headline") or "").split()),
-                geocodes=(
-                    ("JMA:VolcanoCode", p["volcano_code"]),
-                    *(geocode for code in munis for geocode in muni_codes(code)),
-                ),
-                munis=munis,
-                places=munis,
-                revisions=(row.revision,),
             )
         )
     return Relayed(tuple(found))
@@ -314,24 +325,15 @@ def earthquake(tables: _Tables) -> Relayed:
         p = row.props
         level = f"earthquake/{p['intensity']}"
         found.append(
-            Entry(
-                row.item_id,
+            _entry(
+                row,
                 level,
-                cap_levels()[level].event_ja,
-                cap_levels()[level].event_en,
-                p["area_name"],
-                row.issuer,
-                row.issued_at,
+                _named(level),
+                ("JMA:AreaInformationCity" if p["area_level"] == "city" else "JMA:AreaForecast", p["area_code"]),
+                area=p["area_name"],
                 tells=(p["intensity"],),
                 facts_en=f"intensity {names[p['intensity']]}",
-                geocodes=(
-                    ("JMA:AreaInformationCity" if p["area_level"] == "city" else "JMA:AreaForecast", p["area_code"]),
-                    *muni_codes(row.muni),
-                ),
-                munis=(row.muni,) if row.muni else (),
-                places=(row.muni,) if row.muni else (),
                 onset=_time(facts.get("origin_time")),
-                revisions=(row.revision,),
             )
         )
     return Relayed(tuple(found), ja, en)
@@ -366,6 +368,7 @@ def evacuation(tables: _Tables) -> Relayed:
         level = f"evacuation/{p['order']}"
         if level not in cap_levels():
             continue
+        name_ja, name_en = _named(level)
         municipality = p.get("area_name") or ""
         hazard = p.get("hazard")
         people = (p.get("people") or {}).get("value")
@@ -376,23 +379,17 @@ def evacuation(tables: _Tables) -> Relayed:
         if at:
             ja.append(f"発令 {_clock(at)}")
         found.append(
-            Entry(
-                row.item_id,
+            _entry(
+                row,
                 level,
-                p.get("order_text") or cap_levels()[level].event_ja,
-                cap_levels()[level].event_en,
-                " ".join(part for part in (municipality, p.get("district_name")) if part),
-                row.issuer,
-                row.issued_at,
+                (p.get("order_text") or name_ja, name_en),
+                None,
+                area=" ".join(part for part in (municipality, p.get("district_name")) if part),
                 tells=(p["order"], hazard),
                 facts_ja="、".join(ja),
                 facts_en=f"ordered at {_clock(at)}" if at else "",
                 stated_level=p.get("level"),
-                geocodes=muni_codes(row.muni),
-                munis=(row.muni,) if row.muni else (),
-                places=(row.muni,) if row.muni else (),
                 onset=_time(at),
-                revisions=(row.revision,),
             )
         )
     return Relayed(tuple(found))

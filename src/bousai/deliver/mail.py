@@ -17,6 +17,7 @@ from email.utils import format_datetime
 from typing import Literal, cast
 from urllib.parse import unquote, urlsplit
 
+from bousai import brokers
 from bousai.deliver.deadline import Deadline
 from bousai.deliver.parcel import Parcel, one_line
 from bousai.errors import DeliveryError
@@ -25,7 +26,6 @@ from bousai.model import EmailChannel, Status
 SECONDS = 60.0
 """For the whole transaction: a server may look at a message for a while before it takes it."""
 _MARKS: dict[Status, str] = {"actual": "", "exercise": "【訓練】", "test": "【試験】"}
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _VARIABLE = "BOUSAI_SMTP"
 
@@ -118,7 +118,7 @@ def _bad_server() -> DeliveryError:
 def starts_tls(server: Server, offered: bool) -> bool:
     """Whether STARTTLS comes next. Raises `DeliveryError` (``no_starttls``) where the mail would cross a network in
     clear: whoever stands in between can take the offer out (RFC 3207 section 6)."""
-    if server.scheme == "smtps" or server.host in _LOOPBACK:
+    if server.scheme == "smtps" or server.host in brokers.LOOPBACK:
         return False
     if not offered:
         raise DeliveryError(

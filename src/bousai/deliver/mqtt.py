@@ -23,6 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from bousai import brokers
 from bousai.deliver.deadline import Deadline
 from bousai.deliver.parcel import Parcel, told_in_json
 from bousai.errors import DeliveryError
@@ -33,7 +34,6 @@ SECONDS = 15.0
 _AT_ONCE = 20  # messages under way before the first is acknowledged, or fewer where the broker says so
 _LONGEST = 0xFFFFFFFF
 _BUSY = (0x88, 0x89, 0x8B, 0x97, 0x9F)  # unavailable, busy, shutting down, quota exceeded, connection rate exceeded
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,6 @@ def _publish(connection: Client, state: _Heard, post: _Post, status: str) -> Non
 # ── the connection ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Socket(ssl.SSLSocket):
-    """Closed when its handshake fails: the client would leave it to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
 class _Client(Client):
     """A connection that a `Deadline` can end, the handshake included."""
 
@@ -152,9 +141,7 @@ def _connection(
     connection.deadline = deadline
     connection.connect_timeout = deadline.left
     if channel.tls:
-        context = ssl.create_default_context()  # an authority of one's own: SSL_CERT_FILE
-        context.sslsocket_class = _Socket
-        connection.tls_set_context(context)
+        connection.tls_set_context(brokers.tls_context())
     _identify(connection, subscriber, channel, environ)
 
     def on_connect(_c: Client, _u: object, _f: object, reason: ReasonCode, properties: Properties | None) -> None:
@@ -189,7 +176,7 @@ def _identify(connection: Client, subscriber: str, channel: MqttChannel, environ
             remedy=f"set {name}",
             transient=False,
         )
-    if not channel.tls and channel.host not in _LOOPBACK:
+    if not channel.tls and channel.host not in brokers.LOOPBACK:
         raise DeliveryError(
             f"{subscriber}: refused: the password in {name} would cross the network in clear",
             code="bad_credentials",

@@ -32,6 +32,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from bousai import brokers
 from bousai.catalogue import MqttSource
 from bousai.errors import FetchError
 from bousai.fetch.visit import Fetched, Visit, failure
@@ -46,7 +47,6 @@ _KEEPALIVE = 60
 _AT_ONCE = 32  # messages that the broker may send before the first is acknowledged: what a visit holds in memory
 _BUSY = (0x88, 0x89, 0x97, 0x9F)  # server unavailable, server busy, quota exceeded, connection rate exceeded
 _TAKEN_OVER = 0x8E
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(slots=True)
@@ -101,17 +101,6 @@ def heard(visit: Visit, source: MqttSource) -> Iterator[Fetched | Issue]:
             connection.disconnect()  # in order, after the last acknowledgement; the session stays at the broker
 
 
-class _Socket(ssl.SSLSocket):
-    """Closed when its handshake fails: the client would leave it to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
 def _default_port(source: MqttSource) -> int:
     return 8883 if source.tls else 1883
 
@@ -135,9 +124,7 @@ def _connection(visit: Visit, source: MqttSource, state: _Heard) -> Connection:
     )
     connection.connect_timeout = _CONNECT_SECONDS
     if source.tls:
-        context = ssl.create_default_context()  # an authority of one's own: SSL_CERT_FILE
-        context.sslsocket_class = _Socket
-        connection.tls_set_context(context)
+        connection.tls_set_context(brokers.tls_context())
     _identify(connection, visit.feed.id, source)
 
     def on_connect(client: Connection, _u: object, flags: object, reason: ReasonCode, _p: object) -> None:
@@ -173,7 +160,7 @@ def _identify(connection: Connection, feed_id: str, source: MqttSource) -> None:
         raise FetchError(
             f"{name} is not user:password", code="bad_credentials", remedy=f"set {name}", transient=False
         )
-    if not source.tls and source.host not in _LOOPBACK:
+    if not source.tls and source.host not in brokers.LOOPBACK:
         raise FetchError(
             f"{source.host}: refused: the password in {name} would cross the network in clear",
             code="bad_credentials",

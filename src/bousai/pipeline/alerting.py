@@ -18,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec
 import orjson
 
 from bousai import alert, store
-from bousai.alert import Cause, Entry, Situation, Step
+from bousai.alert import Cause, Situation, Step
 from bousai.formats import cap_xml
 from bousai.model import AlertRule, Issue, Message, MessageState, Status
 from bousai.pipeline.freshness import feed_states_for
@@ -29,7 +29,7 @@ from bousai.settings import Settings
 from bousai.store import Statement
 
 _log = logging.getLogger(__name__)
-_STATUSES: tuple[Status, ...] = ("actual", "exercise", "test")
+_NOTICED: tuple[Status, ...] = ("actual", "exercise")
 
 
 def make_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
@@ -232,8 +232,6 @@ def _written(
     told_before = alert.running(chain)
     stands = any(one.expires > at for one in told_before)
     state = alert.first_state(rule, step, now, bool(told_before), stands, at)
-    if faults and drawn.references == () and step.phase in ("all_clear", "cancel"):
-        faults = []  # it takes back what never went out, and goes nowhere either
     if faults:
         state = "rejected"
         remedy = "nothing was sent: tell people by hand, and report this fault"
@@ -341,8 +339,10 @@ def watch(house: House) -> list[Message]:
     rules = [rule for rule in house.catalogue.rules.values() if rule.type == "notice"]
     at = house.now()
     outlines = Outlines(house)
+    running = store.running_alerts(house.store)
+    cursor, _ = store.log_position(house.store)
     made: list[Message] = []
-    for status in _STATUSES[:2]:
+    for status in _NOTICED:
         if status != "actual" and not store.has_status(house.store, status, "public"):
             continue
         features: dict[tuple[str, datetime], list[dict[str, Any]]] = {}
@@ -353,7 +353,24 @@ def watch(house: House) -> list[Message]:
             now = {layer: _features(house, features, layer, status, at) for layer in rule.layers}
             then = at - timedelta(seconds=window) if window else at
             before = {layer: _features(house, features, layer, status, then) for layer in rule.layers}
-            made += _notice(house, rule, status, alert.noticed(rule, now, before, at), at, outlines)
+            found = alert.noticed(rule, now, before, at)
+            told_of = {one.subject for one in running if one.rule == rule.id and one.status == status}
+            for subject in sorted(told_of | set(found)):
+                noticed = Situation(
+                    rule.id,
+                    subject,
+                    status,
+                    found.get(subject, ()),
+                    at,
+                    cursor,
+                    at,
+                    at,
+                    inputs=frozenset({status}),
+                    issuer="bousai",
+                )
+                message = _notice(house, rule, noticed, at, outlines)
+                if message is not None:
+                    made.append(message)
     return made
 
 
@@ -391,41 +408,7 @@ def _feed_status(house: House) -> list[dict[str, Any]]:
     ]
 
 
-def _notice(
-    house: House,
-    rule: AlertRule,
-    status: Status,
-    found: dict[str, tuple[Entry, ...]],
-    at: datetime,
-    outlines: Outlines,
-) -> list[Message]:
-    running = {
-        message.subject
-        for message in store.running_alerts(house.store)
-        if message.rule == rule.id and message.status == status
-    }
-    cursor, _ = store.log_position(house.store)
-    made = []
-    for subject in sorted(running | set(found)):
-        now = Situation(
-            rule.id,
-            subject,
-            status,
-            found.get(subject, ()),
-            at,
-            cursor,
-            at,
-            at,
-            inputs=frozenset({status}),
-            issuer="bousai",
-        )
-        message = _notice_of(house, rule, now, at, outlines)
-        if message is not None:
-            made.append(message)
-    return made
-
-
-def _notice_of(house: House, rule: AlertRule, now: Situation, at: datetime, outlines: Outlines) -> Message | None:
+def _notice(house: House, rule: AlertRule, now: Situation, at: datetime, outlines: Outlines) -> Message | None:
     chain = [
         message
         for message in store.chain_of(house.store, rule.id, now.subject, now.status)

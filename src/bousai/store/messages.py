@@ -185,7 +185,7 @@ def alert_named(store: Store, identifier: str) -> Message | None:
 
 
 def running_alerts(store: Store) -> list[Message]:
-    """The last message of every chain that has not ended, and has not expired or is not out yet."""
+    """The last message of every chain that has not ended, whatever its state and whether it has expired or not."""
     t = schema.alert
     newest = sa.select(sa.func.max(t.c.id)).group_by(t.c.rule, t.c.subject, t.c.status)
     return _select(store, t.c.id.in_(newest), t.c.phase.in_(("alert", "update")))
