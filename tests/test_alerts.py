@@ -153,6 +153,7 @@ def test_an_exercise_reaches_nobody_else(realdata: Path, stage: Stage, folder: s
         assert told.status == "Exercise"
         assert "訓練" in told.note
         assert all(info.headline.startswith(("【訓練】", "[EXERCISE]")) for info in told.infos)
+        assert all("/exercise/layers/" in info.web for info in told.infos)
     assert (
         not (stage.own.public / "alerts" / "feed.atom").exists()
         or b"<entry>" not in (stage.own.public / "alerts" / "feed.atom").read_bytes()

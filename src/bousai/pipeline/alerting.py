@@ -22,7 +22,7 @@ from bousai.alert import Cause, Situation, Step
 from bousai.formats import cap_xml
 from bousai.model import AlertRule, Issue, Message, MessageState, Status
 from bousai.pipeline.freshness import feed_states_for
-from bousai.pipeline.house import House, opened
+from bousai.pipeline.house import House, opened, tree_url
 from bousai.pipeline.ingesting import stale_layers
 from bousai.pipeline.picture import features_of
 from bousai.settings import Settings
@@ -224,7 +224,7 @@ def _written(
 ) -> Message:
     """The message of a step with its bytes, checked and signed, in the state in which it begins."""
     name, mail = house.settings.publisher
-    cause = Cause(mail, name, house.settings.public_url, tuple(documents))
+    cause = Cause(mail, name, tree_url(house.settings, now.status), tuple(documents))
     drawn, kept = alert.composed(rule, step, now, chain, cause, at, outlines.of(now.status))
     alert.may_leave(kept, now.inputs)
     body = cap_xml.write(drawn)

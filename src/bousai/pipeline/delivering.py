@@ -17,7 +17,7 @@ from typing import Any
 from bousai import deliver, publish, store
 from bousai.errors import DeliveryError, UsageError
 from bousai.model import Message, Status, Subscription
-from bousai.pipeline.house import House, opened
+from bousai.pipeline.house import House, opened, tree_url
 from bousai.settings import Settings
 from bousai.store import Delivery
 
@@ -51,7 +51,7 @@ def publish_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
                 root,
                 new,
                 listed,
-                url="/".join(part for part in (house.settings.public_url, below) if part),
+                url=tree_url(house.settings, statuses[0]),
                 exercise=bool(below),
                 publisher=house.settings.publisher,
                 at=at,
@@ -149,15 +149,7 @@ def _settled(
 
 
 def _parcel(house: House, subscription: Subscription, message: Message) -> deliver.Parcel:
-    url = "/".join(
-        (
-            house.settings.public_url,
-            *(() if message.status == "actual" else ("exercise",)),
-            "alerts",
-            "cap",
-            f"{message.identifier}.xml",
-        )
-    )
+    url = f"{tree_url(house.settings, message.status)}/alerts/cap/{message.identifier}.xml"
     earlier = store.chain_of(house.store, message.rule, message.subject, message.status)
     held = {code for one in earlier if one.number < message.number and one.state == "released" for code in one.munis}
     headline = message.headline_en if subscription.language == "en" else message.headline_ja

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from bousai import catalogue, store
 from bousai import settings as settings_module
 from bousai.catalogue import Catalogue
+from bousai.model import Status
 from bousai.settings import Settings
 
 
@@ -21,6 +22,11 @@ class House:
     catalogue: Catalogue
     store: store.Store
     now: Callable[[], datetime]
+
+
+def tree_url(own: Settings, status: Status) -> str:
+    """The address of the public tree or, for exercises and tests, of the exercise tree below it."""
+    return "/".join(part for part in (own.public_url, "" if status == "actual" else "exercise") if part)
 
 
 def now() -> datetime:
