@@ -30,7 +30,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 def empty(opened: store.Store) -> None:
     """Forget everything (only tests ever delete)."""
-    tables = ["revision", "bulletin", "scope", "issue", "document", "receipt", "publication"]
+    tables = ["revision", "bulletin", "scope", "issue", "document", "receipt", "publication", "work"]
     with opened.engine.begin() as connection:
         for table in tables:
             connection.exec_driver_sql(f"DELETE FROM {table}")

@@ -38,6 +38,7 @@ from bousai.model.issue import Issue, Severity
 from bousai.model.layer import COMMON, Field, Layer, MapGroup, OnMap, Sip4d
 from bousai.model.release import LayerRelease, Release, ReleasedLayer, SmallCounts, SmallRule, open_to
 from bousai.model.revision import Change, Changes, RevisionTable, Sightings, SourceFreshness
+from bousai.model.work import Verb, Work, WorkOutcome
 
 __all__ = [
     "COMMON",
@@ -84,8 +85,11 @@ __all__ = [
     "SourceFreshness",
     "Status",
     "Subscription",
+    "Verb",
     "Visibility",
     "WebhookChannel",
+    "Work",
+    "WorkOutcome",
     "cap_status",
     "freshness",
     "join_status",

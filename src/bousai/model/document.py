@@ -38,7 +38,9 @@ class Receipt:
 
     `outcome`: new (bytes we did not have) · not_modified (304) · known (same bytes again) ·
     skipped (asked too recently, nothing was sent) · error.
-    `http_status` is None where no answer came. `seconds` is the wall clock of the attempt.
+    `http_status` is None where no answer came. `seconds` is the wall clock of the attempt. `made_at` is when the
+    source says that it made what it answered: the time in an index, else Last-Modified; of a 304, that of the answer
+    which it confirms.
     """
 
     feed: str
@@ -53,6 +55,7 @@ class Receipt:
     error: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bousai import alert, store
 from bousai.alert import Cause, Situation, Step
 from bousai.formats import cap_xml
 from bousai.model import AlertRule, Issue, Message, MessageState, Status
+from bousai.pipeline.book import book
 from bousai.pipeline.freshness import feed_states_for
 from bousai.pipeline.house import House, opened, tree_url
 from bousai.pipeline.ingesting import stale_layers
@@ -35,16 +36,22 @@ _NOTICED: tuple[Status, ...] = ("actual", "exercise")
 def make_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
     """Make the messages that pass on what was issued since the last call, and those that must be sent again because
     they are about to expire. Returns one dict a message, see `told`."""
-    with opened(settings) as house:
-        return [told(message) for message in (*follow(house), *renew(house))]
+    with opened(settings) as house, book(house) as notes, notes.entry("alert", "relays") as entry:
+        made = [told(message) for message in (*follow(house), *renew(house))]
+        entry.outcome = "done" if made else "unchanged"
+        entry.detail["messages"] = [one["identifier"] for one in made]
+        return made
 
 
 def make_notices(settings: Settings | None = None) -> list[dict[str, Any]]:
     """Look at the layers for what is worth a situation notice, and at the notices that wait: one dict a new
     message.
     """
-    with opened(settings) as house:
-        return [told(message) for message in watch(house)]
+    with opened(settings) as house, book(house) as notes, notes.entry("notice", "notices") as entry:
+        made = [told(message) for message in watch(house)]
+        entry.outcome = "done" if made else "unchanged"
+        entry.detail["messages"] = [one["identifier"] for one in made]
+        return made
 
 
 def told(message: Message) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any
 
 from bousai import deliver, publish, store
 from bousai.errors import DeliveryError, UsageError
-from bousai.model import Message, Status, Subscription
+from bousai.model import Message, Status, Subscription, WorkOutcome
+from bousai.pipeline.book import Book, book
 from bousai.pipeline.house import House, opened, tree_url
 from bousai.settings import Settings
 from bousai.store import Delivery
@@ -63,18 +64,32 @@ def publish_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
 
 def deliver_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
     """Make every delivery that is due, those of one subscriber in their order, several subscribers at a time. Returns
-    one dict a delivery: identifier, subscription, state, attempts, cause."""
-    with opened(settings) as house:
+    one dict a delivery: identifier, subscription, state, attempts, code, cause."""
+    with opened(settings) as house, book(house) as notes:
         due = sorted(
             store.deliveries(house.store, due_at=house.now()), key=lambda one: (one.subscription, one.number)
         )
         by = [list(some) for _, some in groupby(due, key=lambda one: one.subscription)]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deliver") as pool:
-            return [line for lines in pool.map(lambda some: _to_one(house, some), by) for line in lines]
+            return [line for lines in pool.map(lambda some: _to_one(house, some, notes), by) for line in lines]
 
 
-def _to_one(house: House, due: Sequence[Delivery]) -> list[dict[str, Any]]:
-    return [line for one in due if (line := _attempt(house, one)) is not None]
+def _to_one(house: House, due: Sequence[Delivery], notes: Book) -> list[dict[str, Any]]:
+    lines = []
+    for one in due:
+        with notes.entry("deliver", one.subscription) as entry:
+            line = _attempt(house, one)
+            if line is None:
+                entry.outcome = "unchanged"  # another process has it in hand
+                continue
+            entry.reference = line["identifier"]
+            entry.detail |= {"state": line["state"], "attempts": line["attempts"], "cause": line["cause"]}
+            entry.outcome = "unchanged" if line["code"] == "ceiling" else _OUTCOMES.get(line["state"], "done")
+            lines.append(line)
+    return lines
+
+
+_OUTCOMES: dict[str, WorkOutcome] = {"dead": "refused", "due": "failed"}
 
 
 def _attempt(house: House, one: Delivery) -> dict[str, Any] | None:
@@ -144,6 +159,7 @@ def _settled(
         "subscription": one.subscription,
         "state": state,
         "attempts": one.attempts + 1,
+        "code": told[0] if told else None,
         "cause": told[1] if told else None,
     }
 

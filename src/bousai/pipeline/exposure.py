@@ -11,6 +11,7 @@ from bousai.model import (
     Bulletin,
     Status,
 )
+from bousai.pipeline.book import book
 from bousai.pipeline.house import House, opened
 from bousai.pipeline.ingesting import STATUSES, derive
 from bousai.settings import Settings
@@ -53,13 +54,15 @@ def expose(pref: str, settings: Settings | None = None) -> dict[str, int]:
 
     Exercise and test are kept apart, as everywhere. Where nothing has changed since the last time nothing is done.
     """
-    with opened(settings) as house:
+    with opened(settings) as house, book(house) as notes, notes.entry("expose", pref) as entry:
         total: Counter[str] = Counter(
             places=0, maps=0, inside=0, outside=0, opened=0, changed=0, closed=0, unchanged=0
         )
         for status in STATUSES:
             if store.has_status(house.store, status):
                 total.update(_expose(house, pref, status))
+        entry.outcome = "done" if total["maps"] else "unchanged"
+        entry.detail |= total
         return dict(total)
 
 

@@ -6,7 +6,7 @@ import importlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,9 @@ from bousai.model import (
     RawDocument,
     Status,
     Visibility,
+    WorkOutcome,
 )
+from bousai.pipeline.book import Book, book
 from bousai.pipeline.house import House, opened
 from bousai.settings import Settings
 
@@ -283,6 +285,26 @@ def _compare(house: House, feed: Feed, statements: store.Statements) -> None:
         store.restate_issues(house.store, feed.id, consolidate.CODES, found, house.now())
 
 
+def _noted(notes: Book, feed: Feed, raw: RawDocument, body: Body, **how: Any) -> Ingested:
+    """`_ingest`, and a row of the ledger that says what became of the document."""
+    with notes.entry("ingest", feed.id, raw.sha256) as entry:
+        one = _ingest(notes.house, feed, raw, body, **how)
+        entry.outcome = _OUTCOMES[one.outcome]
+        entry.detail |= {"document": one.name, "outcome": one.outcome, "bulletins": one.bulletins}
+        entry.detail |= asdict(one.changes) | {"issues": one.issues}
+        if one.cause is not None:
+            entry.detail |= {"cause": one.cause, "remedy": one.remedy}
+        return one
+
+
+_OUTCOMES: dict[str, WorkOutcome] = {
+    "stored": "done",
+    "unchanged": "unchanged",
+    "quarantined": "refused",
+    "held": "refused",
+}
+
+
 def ingest_documents(
     feed_id: str,
     sha256s: Sequence[str],
@@ -297,7 +319,7 @@ def ingest_documents(
     told of long documents as they are worked on.
     """
     done = []
-    with opened(settings) as house:
+    with opened(settings) as house, book(house) as notes:
         feed = house.catalogue.feed(feed_id)
         documents = store.documents(house.store, feed.id, sha256s=sha256s)
         waiting = {document.raw.sha256: document for document in documents}
@@ -306,7 +328,7 @@ def ingest_documents(
                 raise UsageError(f"feed {feed_id} has no document {digest}")
             raw = waiting[digest].raw
             with _body(house, raw, report) as body:
-                done.append(_ingest(house, feed, raw, body, accept=accept, report=report))
+                done.append(_noted(notes, feed, raw, body, accept=accept, report=report))
     return counts(done)
 
 
@@ -345,7 +367,7 @@ def ingest_files(
     `dated_at` is the time of the content for formats that carry none (default: what the file's name says, else now).
     `taint` makes all of it an exercise or a test, whatever it says of itself. `strict`: see `_ingest`.
     """
-    with opened(settings) as house:
+    with opened(settings) as house, book(house) as notes:
         feed = house.catalogue.feed(feed_id)
         for name, body in files:
             now = house.now()
@@ -357,7 +379,7 @@ def ingest_files(
             raw = raw if dated_at is not None else dated(feed, raw)
             store.record_document(house.store, raw)
             with nullcontext(body) if isinstance(body, bytes) else _body(house, raw, report) as content:
-                one = _ingest(house, feed, raw, content, accept=accept, strict=strict, report=report)
+                one = _noted(notes, feed, raw, content, accept=accept, strict=strict, report=report)
             yield one
 
 
@@ -383,29 +405,38 @@ def derive(
 STATUSES: tuple[Status, ...] = ("actual", "exercise", "test")
 
 
-def retry(sha256_prefix: str, settings: Settings | None = None, *, accept: bool = False) -> list[Ingested]:
-    """Ingest a quarantined or held document again from the archive (after a fix, or a person's word)."""
-    with opened(settings) as house:
+def retry(
+    sha256_prefix: str, settings: Settings | None = None, *, accept: bool = False, by: str = ""
+) -> list[Ingested]:
+    """Ingest a quarantined or held document again from the archive (after a fix, or a person's word). `by` is the
+    account of who has it done."""
+    with opened(settings) as house, book(house, by) as notes:
         found = [d for d in store.find_document(house.store, sha256_prefix) if d.outcome in ("quarantined", "held")]
         if not found:
             raise UsageError(f"no quarantined or held document {sha256_prefix!r}", remedy="see: bousai issues list")
         done = []
         for document in found:
             feed = house.catalogue.feed(document.raw.feed)
-            with _body(house, document.raw, None) as body:
-                one = _ingest(house, feed, document.raw, body, accept=accept)
+            with notes.entry("retry", feed.id, document.raw.sha256) as entry:
+                with _body(house, document.raw, None) as body:
+                    one = _ingest(house, feed, document.raw, body, accept=accept)
+                entry.outcome = _OUTCOMES[one.outcome]
+                entry.detail |= {"document": one.name, "outcome": one.outcome, "accept": accept, "cause": one.cause}
             if one.outcome in ("stored", "unchanged"):
                 store.resolve_issues(house.store, document.id)
             done.append(one)
         return done
 
 
-def dismiss(sha256_prefix: str, settings: Settings | None = None) -> int:
-    """Close the issues of a quarantined or held document without ingesting it; the bytes stay archived."""
-    with opened(settings) as house:
+def dismiss(sha256_prefix: str, settings: Settings | None = None, *, by: str = "", reason: str = "") -> int:
+    """Close the issues of a quarantined or held document without ingesting it; the bytes stay archived. `by` is the
+    account of who has it done."""
+    with opened(settings) as house, book(house, by) as notes:
         found = [d for d in store.find_document(house.store, sha256_prefix) if d.outcome in ("quarantined", "held")]
         if not found:
             raise UsageError(f"no quarantined or held document {sha256_prefix!r}", remedy="see: bousai issues list")
         for document in found:
-            store.resolve_issues(house.store, document.id, dismissed=True)
+            with notes.entry("dismiss", document.raw.feed, document.raw.sha256) as entry:
+                entry.detail |= {"document": document.raw.name, "cause": document.cause, "reason": reason}
+                store.resolve_issues(house.store, document.id, dismissed=True)
         return len(found)

@@ -10,8 +10,9 @@ from typing import Any
 
 from bousai import alert, store
 from bousai.errors import UsageError
-from bousai.model import Message, MessageState, Status
+from bousai.model import Message, MessageState, Status, Verb
 from bousai.pipeline.alerting import receivers, told
+from bousai.pipeline.book import book
 from bousai.pipeline.house import House, opened
 from bousai.settings import Settings
 
@@ -131,32 +132,40 @@ def decide_alert(
 ) -> dict[str, Any]:
     """Approve or reject a message of our own, by the SHA-256 (or its first 12 digits or more) of the bytes that were
     read. Returns its line. Raises `UsageError` where the decision does not count."""
-    with opened(settings) as house:
+    verb: Verb = "reject" if decision == "reject" else "approve"
+    with opened(settings) as house, book(house, person.strip()) as notes:
         message = _named(house, identifier)
-        at = house.now()
-        if not person.strip():
-            raise UsageError("nobody decides", remedy="--by NAME: the account of who decides")
-        if len(digest) < 12 or not message.sha256.startswith(digest.lower()):
-            raise UsageError(
-                f"{identifier} has the SHA-256 {message.sha256[:12]}…, not {digest[:12]}…",
-                remedy="read it (bousai alerts show) and give the first 12 digits or more of its sha256",
-            )
-        given = store.decisions_of(house.store, message.number)
-        new = alert.Approval(person.strip(), message.sha256, at)
-        earlier = [alert.Approval(one.person, one.sha256, one.decided_at) for one in given]
-        rejects = decision == "reject"
-        # Whoever could not approve it cannot reject it either, but one who has approved may think better of it.
-        enough = alert.approved(message, [] if rejects else earlier, new)
-        state: MessageState = "rejected" if rejects else "released" if enough else message.state
-        due = receivers(house, message) if state == "released" else []
-        done = store.record_decision(
-            house.store,
-            message,
-            store.Decision(decision, new.person, message.sha256, reason, at),
-            state=state,
-            subscriptions=due,
-            seen=len(given),
+        with notes.entry(verb, message.rule, identifier) as entry:
+            decided = _decide(house, message, decision, person, digest, reason)
+            entry.detail |= {"state": decided["state"], "reason": reason, "sha256": message.sha256}
+            return decided
+
+
+def _decide(house: House, message: Message, decision: str, person: str, digest: str, reason: str) -> dict[str, Any]:
+    at = house.now()
+    if not person.strip():
+        raise UsageError("nobody decides", remedy="--by NAME: the account of who decides")
+    if len(digest) < 12 or not message.sha256.startswith(digest.lower()):
+        raise UsageError(
+            f"{message.identifier} has the SHA-256 {message.sha256[:12]}…, not {digest[:12]}…",
+            remedy="read it (bousai alerts show) and give the first 12 digits or more of its sha256",
         )
-        if not done:
-            raise UsageError(f"{identifier}: somebody decided meanwhile", remedy="look again: bousai alerts show")
-        return told(replace(message, state=state))
+    given = store.decisions_of(house.store, message.number)
+    new = alert.Approval(person.strip(), message.sha256, at)
+    earlier = [alert.Approval(one.person, one.sha256, one.decided_at) for one in given]
+    rejects = decision == "reject"
+    # Whoever could not approve it cannot reject it either, but one who has approved may think better of it.
+    enough = alert.approved(message, [] if rejects else earlier, new)
+    state: MessageState = "rejected" if rejects else "released" if enough else message.state
+    due = receivers(house, message) if state == "released" else []
+    done = store.record_decision(
+        house.store,
+        message,
+        store.Decision(decision, new.person, message.sha256, reason, at),
+        state=state,
+        subscriptions=due,
+        seen=len(given),
+    )
+    if not done:
+        raise UsageError(f"{message.identifier}: somebody decided meanwhile", remedy="look again: bousai alerts show")
+    return told(replace(message, state=state))

@@ -18,6 +18,7 @@ from bousai.model import (
     Status,
     Visibility,
 )
+from bousai.pipeline.book import Book, book
 from bousai.pipeline.freshness import feed_states_for, sources_of
 from bousai.pipeline.house import House, opened
 from bousai.pipeline.picture import features_of
@@ -64,7 +65,7 @@ def publish_layers(
     status, tier, version, changed, features, withheld, path, url.
     """
     written: list[dict[str, Any]] = []
-    with opened(settings) as house:
+    with opened(settings) as house, book(house) as notes:
         chosen = [house.catalogue.layer(i) for i in (layer_ids or house.catalogue.layers)]
         if register:
             bring_up_to_date(house, chosen, None)
@@ -72,56 +73,74 @@ def publish_layers(
         for tree in _trees(house.settings):
             if tree.status == "exercise" and not store.has_status(house.store, tree.status, tree.tier):
                 continue
-            states = feed_states_for(house, tree.tier)
-            cursor, known_at = store.log_position(house.store, tree.tier)
-            if tree.tier != "public" and not tree.root.exists():
-                tree.root.mkdir(parents=True, mode=0o750)
-            every = house.catalogue.layers.values()
-            sources = {layer.id: sources_of(house, layer, states) for layer in every}
-            released = {layer.id: house.catalogue.released(layer, tree.tier) for layer in every}
-            last = store.published(house.store, tree.name)
-            for layer in chosen:
-                stands = publish.standing(tree.root, released[layer.id], tree.status, sources[layer.id])
-                if stands is not None and _unmoved(house, layer, tree.status, last.get(layer.id), at):
-                    done = stands
-                else:
-                    features = features_of(house, layer, tree.status, at, None, tier=tree.tier, lasting=True)
-                    done = publish.write_layer(
-                        tree.root,
-                        features,
-                        status=tree.status,
-                        valid_at=at,
-                        known_at=known_at or at,
-                        published_at=at,
-                        freshness=sources[layer.id],
-                        publisher=house.settings.publisher,
-                    )
-                    store.mark_published(house.store, tree.name, layer.id, cursor, done.version, at)
-                if done.changed and done.withheld:
-                    told = {"layer": layer.id, "tree": tree.name, "version": done.version, "by": done.withheld}
-                    _log.info("withheld %s", orjson.dumps(told).decode())
-                address = "/".join(part for part in (tree.url, "layers", layer.id) if part)
-                written.append(
-                    {
-                        "layer": layer.id,
-                        "status": tree.status,
-                        "tier": tree.tier,
-                        "version": done.version,
-                        "changed": done.changed,
-                        "features": done.count,
-                        "withheld": dict(done.withheld),
-                        "path": str(tree.root / "layers" / layer.id / "latest.geojson"),
-                        "url": f"{address}/latest.geojson",
-                    }
+            with notes.entry("publish", tree.name) as entry:
+                lines = _write_tree(house, tree, chosen, at, notes)
+                changed = [line["layer"] for line in lines if line["changed"]]
+                entry.outcome = "done" if changed else "unchanged"
+                entry.detail |= {"layers": len(lines), "changed": changed}
+            written += lines
+    return written
+
+
+def _write_tree(
+    house: House, tree: _Tree, chosen: Sequence[Layer], at: datetime, notes: Book
+) -> list[dict[str, Any]]:
+    """The layers of one tree that changed, then its index; one dict a layer."""
+    written: list[dict[str, Any]] = []
+    states = feed_states_for(house, tree.tier)
+    cursor, known_at = store.log_position(house.store, tree.tier)
+    if tree.tier != "public" and not tree.root.exists():
+        tree.root.mkdir(parents=True, mode=0o750)
+    every = house.catalogue.layers.values()
+    sources = {layer.id: sources_of(house, layer, states) for layer in every}
+    released = {layer.id: house.catalogue.released(layer, tree.tier) for layer in every}
+    last = store.published(house.store, tree.name)
+    for layer in chosen:
+        stands = publish.standing(tree.root, released[layer.id], tree.status, sources[layer.id])
+        if stands is not None and _unmoved(house, layer, tree.status, last.get(layer.id), at):
+            done = stands
+        else:
+            with notes.entry("publish", f"{tree.name}/{layer.id}") as entry:
+                features = features_of(house, layer, tree.status, at, None, tier=tree.tier, lasting=True)
+                done = publish.write_layer(
+                    tree.root,
+                    features,
+                    status=tree.status,
+                    valid_at=at,
+                    known_at=known_at or at,
+                    published_at=at,
+                    freshness=sources[layer.id],
+                    publisher=house.settings.publisher,
                 )
-            publish.write_index(
-                tree.root,
-                released.values(),
-                sources,
-                status=tree.status,
-                public_url=tree.url,
-                published_at=at,
-            )
+                store.mark_published(house.store, tree.name, layer.id, cursor, done.version, at)
+                entry.outcome = "done" if done.changed else "unchanged"
+                entry.reference, entry.position = done.version, cursor
+                entry.detail |= {"features": done.count, "withheld": dict(done.withheld)}
+        if done.changed and done.withheld:
+            told = {"layer": layer.id, "tree": tree.name, "version": done.version, "by": done.withheld}
+            _log.info("withheld %s", orjson.dumps(told).decode())
+        address = "/".join(part for part in (tree.url, "layers", layer.id) if part)
+        written.append(
+            {
+                "layer": layer.id,
+                "status": tree.status,
+                "tier": tree.tier,
+                "version": done.version,
+                "changed": done.changed,
+                "features": done.count,
+                "withheld": dict(done.withheld),
+                "path": str(tree.root / "layers" / layer.id / "latest.geojson"),
+                "url": f"{address}/latest.geojson",
+            }
+        )
+    publish.write_index(
+        tree.root,
+        released.values(),
+        sources,
+        status=tree.status,
+        public_url=tree.url,
+        published_at=at,
+    )
     return written
 
 

@@ -17,6 +17,7 @@ from bousai.model import (
     Sightings,
     Status,
 )
+from bousai.pipeline.book import book
 from bousai.pipeline.house import House, opened
 from bousai.pipeline.ingesting import STATUSES, derive
 from bousai.settings import Settings
@@ -33,8 +34,11 @@ def update_register(settings: Settings | None = None) -> dict[str, int]:
     Where nothing new was said of shelters since the last time, nothing is read. Returns counts: opened, changed,
     closed (of entries and ids), issues.
     """
-    with opened(settings) as house:
-        return _update_register(house)
+    with opened(settings) as house, book(house) as notes, notes.entry("register", "shelter_register") as entry:
+        counted = _update_register(house)
+        entry.outcome = "done" if any(counted.values()) else "unchanged"
+        entry.detail |= counted
+        return counted
 
 
 def _update_register(house: House) -> dict[str, int]:
@@ -162,11 +166,12 @@ def _answer(
     answers: Callable[[Mapping[str, RevisionTable]], list[register_review.Answer]],
 ) -> dict[str, Any]:
     by, reason = register_review.checked("role", by), register_review.checked("reason", reason)
-    with opened(settings) as house:
+    with opened(settings) as house, book(house, by) as notes, notes.entry("decide", "shelter_register") as entry:
         _update_register(house)
         at = _after_all(house)
         told = register_statements.moment(at)
         decisions = [shelter_places.Decision(*one, by, reason, told) for one in answers(_kept(house, status, at))]
+        entry.detail |= {"decisions": [dataclasses.asdict(one) for one in decisions]}
         _keep(house, "register_decision", register_statements.decided(decisions, [], status, at), status, at)
         return _answered(house, status, decisions, {key for one in decisions for key in one.pair})
 

@@ -5,8 +5,8 @@ May use: `model`, `settings`, `errors`. Never: decides what a value means; delet
 The only SQL of the project is here; SQLite laid out as a GeoPackage and PostgreSQL + PostGIS differ only
 in `dialect`. `fold` holds the meaning (pure), `write` and `read` make it fast, `ledger` keeps receipts,
 documents, issues and publications, `spool` statements that wait to be written, `messages` alerts and their
-deliveries. Add here: a table with its migration in sql/migrations, a question with its query in `read`. Tests:
-tests/store.
+deliveries, `works` what was done. Add here: a table with its migration in sql/migrations, a question with its query
+in `read`. Tests: tests/store.
 """
 
 from bousai.store.endings import endings
@@ -89,6 +89,7 @@ from bousai.store.statements import (
     scopes_with,
     statements,
 )
+from bousai.store.works import Way, last_works, record_works, thin_receipts, thin_works, ways, works
 from bousai.store.write import apply
 
 __all__ = [
@@ -99,6 +100,7 @@ __all__ = [
     "Statement",
     "Statements",
     "Store",
+    "Way",
     "add_issues",
     "alert_counts",
     "alert_named",
@@ -133,6 +135,7 @@ __all__ = [
     "last_receipt",
     "last_statement",
     "last_went_out",
+    "last_works",
     "listed_alerts",
     "log_position",
     "mark_alerts_published",
@@ -152,6 +155,7 @@ __all__ = [
     "record_decision",
     "record_document",
     "record_receipt",
+    "record_works",
     "refused_documents",
     "resolve_issues",
     "restate_issues",
@@ -164,7 +168,11 @@ __all__ = [
     "sightings",
     "statements",
     "stirred",
+    "thin_receipts",
+    "thin_works",
     "trace",
     "unpublished_alerts",
+    "ways",
     "went_out_after",
+    "works",
 ]

@@ -294,6 +294,7 @@ def record_receipt(store: Store, receipt: Receipt) -> None:
                 error=receipt.error,
                 etag=receipt.etag,
                 last_modified=receipt.last_modified,
+                made_at=None if receipt.made_at is None else instant(receipt.made_at),
             )
         )
 
@@ -305,7 +306,10 @@ def _receipts(store: Store, query: sa.Select[Any]) -> list[Receipt]:
     with store.engine.connect() as connection:
         rows = [dict(row._mapping) for row in connection.execute(query)]
     return [
-        Receipt(**{k: v for k, v in row.items() if k != "id"} | {"requested_at": moment(row["requested_at"])})
+        Receipt(
+            **{k: v for k, v in row.items() if k != "id"}
+            | {"requested_at": moment(row["requested_at"]), "made_at": _or_none(row["made_at"])}
+        )
         for row in rows
     ]
 

@@ -153,6 +153,7 @@ receipt = Table(
     Column("error", Text),
     Column("etag", Text),
     Column("last_modified", Text),
+    Column("made_at", Big),  # when the source says that it made what it answered
 )
 Index("receipt_url", receipt.c.url, receipt.c.requested_at)
 Index("receipt_feed", receipt.c.feed, receipt.c.requested_at)
@@ -260,3 +261,20 @@ alert_position = Table(
     Column("name", Text, primary_key=True),
     Column("cursor", Big, nullable=False),  # the last bulletin that alerts were made of
 )
+
+work = Table(
+    "work",
+    metadata,
+    _id(),
+    Column("verb", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("started_at", Big, nullable=False),
+    Column("seconds", sa.Double, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("position", Big),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("actor", Text, nullable=False),
+)
+Index("work_verb", work.c.verb, work.c.started_at)
+Index("work_subject", work.c.subject, work.c.started_at)
