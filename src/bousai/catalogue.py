@@ -33,12 +33,17 @@ class _Strict(BaseModel):
 
 class AtomSource(_Strict):
     """JMA-style Atom index: `url` is polled (and only once a minute for all feeds that share it),
-    `long_url` fills the gap after an outage; `types` are the telegram types this feed takes."""
+    `long_url` fills the gap after an outage; `types` are the telegram types this feed takes.
+
+    `alive_within`: seconds within which one of the two says anew when it was made, whatever happens. The long one is
+    made every hour (xml.kishou.go.jp/xmlpull.html), and is read once an hour where the short one stands still.
+    """
 
     type: Literal["atom"]
     url: str
     long_url: str
     types: tuple[str, ...]
+    alive_within: int = Field(default=7200, ge=600)
 
 
 class FileSource(_Strict):
@@ -182,6 +187,8 @@ class Feed(_Strict):
 
     `every` is the poll interval in seconds (never below 60), `late_after` the age in seconds of the
     last successful contact after which the feed is late, `dead_after` after which it is dead.
+    `content_within`: seconds within which the source always says something, whatever happens (定時 telegrams); where
+    it has not, it is late, and after twice that dead, however well it answers.
     `hosts` are the only hosts that may be contacted for it. `max_bytes` caps a decoded document.
     `credit` is the line that must stand on every product.
     `options` are what the parser is told beside the bytes, checked by its own ``Options``.
@@ -209,6 +216,7 @@ class Feed(_Strict):
     every: int = Field(ge=60)
     late_after: int
     dead_after: int
+    content_within: int | None = Field(default=None, ge=60)
     max_bytes: int = 64 * 1024 * 1024
     deadline: int = 60
     expect: Expect = Expect()

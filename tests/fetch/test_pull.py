@@ -17,6 +17,7 @@ from bousai.catalogue import AtomSource, Feed, FileSource
 from bousai.errors import FetchError
 from bousai.fetch import Fetched, pull
 from bousai.model import Issue, RawDocument
+from bousai.vocab.japanese_time import JST
 from tests.fetch.book import HOST, SHORT, Book, a_feed, documents, issues, receipts
 from tests.fetch.scripted import Exchange, Site, serving
 
@@ -47,8 +48,8 @@ class Entry:
         return telegram(self.name)
 
 
-def index(*entries: Entry) -> bytes:
-    """An Atom index with these entries."""
+def index(*entries: Entry, made: datetime = datetime(2026, 11, 5, 1, tzinfo=UTC)) -> bytes:
+    """An Atom index with these entries, that says when it was made."""
     body = "".join(
         f"<entry><title>{escape(entry.title)}</title><id>{entry.url}</id>"
         f"<updated>{'' if entry.at is None else entry.at.strftime('%Y-%m-%dT%H:%M:%SZ')}</updated>"
@@ -57,7 +58,7 @@ def index(*entries: Entry) -> bytes:
     )
     return (
         '<feed xmlns="http://www.w3.org/2005/Atom"><title>訓練</title>'
-        f"<updated>2026-11-05T10:00:00+09:00</updated>{body}</feed>"
+        f"<updated>{made.astimezone(JST).isoformat()}</updated>{body}</feed>"
     ).encode()
 
 
@@ -248,12 +249,50 @@ def test_a_telegram_is_asked_for_once(world: World) -> None:
 
 def test_without_a_gap_the_long_index_is_read_once_a_day(world: World) -> None:
     settled(world)
-    while world.at < T0 + timedelta(hours=23, minutes=50):
+
+    def poll() -> None:
+        world.pages[SHORT] = Page(index(TWO, ONE, made=world.at + 7 * MINUTE))
         world.poll(QUAKE, 7 * MINUTE)
+
+    while world.at < T0 + timedelta(hours=23, minutes=50):
+        poll()
     assert world.asked(LONG) == 1
-    world.poll(QUAKE, 7 * MINUTE)
-    world.poll(QUAKE, 7 * MINUTE)
+    poll()
+    poll()
     assert world.asked(LONG) == 2
+
+
+def test_a_short_index_that_stands_still_is_compared_with_the_long_one_every_hour(world: World) -> None:
+    settled(world)
+    for _ in range(24):
+        came = world.poll(QUAKE, 5 * MINUTE)
+        assert issues(came) == []  # they agree: nothing has happened
+    assert world.asked(LONG) == 3
+    newest = world.book.last_good(LONG)
+    assert newest is not None
+    assert newest.made_at == T0  # what it says of itself, kept with a 304
+
+
+def test_what_only_the_long_index_shows_is_fetched_and_told(world: World) -> None:
+    settled(world)
+    for _ in range(10):
+        world.poll(QUAKE, 5 * MINUTE)
+    hidden = Entry("20261105013000_0_VXSE53_010000", T0 + 30 * MINUTE)
+    world.has(hidden)
+    world.pages[LONG] = Page(index(hidden, TWO, ONE, OLD, made=T0 + 55 * MINUTE), T0 + 55 * MINUTE)
+    came = [one for _ in range(3) for one in world.poll(QUAKE, 5 * MINUTE)]
+    assert ("new", hidden.name) in receipts(came)
+    (issue,) = issues(came)
+    assert (issue.code, issue.severity, issue.position) == ("short_index_behind", "error", SHORT)
+    assert hidden.url in issue.cause
+    assert world.book.receipts[-1].outcome == "not_modified"
+
+
+def test_a_new_answer_says_when_it_was_made(world: World) -> None:
+    settled(world)
+    made = {receipt.url: receipt.made_at for receipt in world.book.receipts}
+    assert made[SHORT] == T0
+    assert made[ONE.url] == ONE.at  # Last-Modified
 
 
 def test_after_an_outage_the_long_index_is_read_until_the_two_meet(world: World) -> None:

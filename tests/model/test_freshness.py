@@ -13,7 +13,15 @@ NOW = datetime(2026, 11, 5, 3, 0, tzinfo=UTC)
 
 
 def judged(
-    contact: float | None, content: float | None, *, error: str | None = None, held: str | None = None
+    contact: float | None,
+    content: float | None,
+    *,
+    error: str | None = None,
+    held: str | None = None,
+    asked: float | None = None,
+    made: float | None = None,
+    alive_within: int | None = None,
+    content_within: int | None = None,
 ) -> SourceFreshness:
     """The state of a feed asked every minute, late after ten, dead after sixty; ages in minutes, None = never."""
 
@@ -33,6 +41,10 @@ def judged(
         credit="c",
         licence="l",
         licence_url="u",
+        last_attempt_at=ago(asked),
+        source_made_at=ago(made),
+        alive_within=alive_within,
+        content_within=content_within,
     )
 
 
@@ -61,6 +73,38 @@ def test_the_reason_gives_age_and_error() -> None:
     assert judged(60 * 24 * 5, None, error="no route").reason == "no answer for 5 d: no route"
     assert judged(None, None).reason == "never read"
     assert judged(0.5, 0.5).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "why"),
+    [(1, "quiet", "nothing_new"), (119, "quiet", "nothing_new"), (121, "late", "frozen"), (241, "dead", "frozen")],
+)
+def test_a_cache_that_answers_for_ever_is_no_sign_of_life(made: float, state: str, why: str) -> None:
+    found = judged(0.5, 300, made=made, alive_within=7200)
+    assert (found.state, found.why) == (state, why)
+    assert found.since == (NOW - timedelta(minutes=made) if why == "frozen" else NOW - timedelta(minutes=300))
+
+
+def test_where_nobody_says_when_it_was_made_nothing_is_guessed() -> None:
+    assert judged(0.5, 300, made=None, alive_within=7200).state == "quiet"
+    assert judged(0.5, 300, made=9999, alive_within=None).state == "quiet"
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "why"),
+    [(5, "ok", "fresh"), (239, "quiet", "nothing_new"), (241, "late", "overdue"), (481, "dead", "overdue")],
+)
+def test_what_always_comes_and_has_not_is_missed(content: float, state: str, why: str) -> None:
+    found = judged(0.5, content, content_within=4 * 3600)
+    assert (found.state, found.why) == (state, why)
+
+
+def test_whether_we_are_silent_or_the_source_is() -> None:
+    theirs = judged(30, 30, asked=1, error="HTTP 503")
+    assert (theirs.state, theirs.why, theirs.reason) == ("late", "no_answer", "no answer for 30 min: HTTP 503")
+    ours = judged(30, 30, asked=30)
+    assert (ours.state, ours.why) == ("late", "not_polled")
+    assert ours.reason == "not asked for 30 min: is the scheduler running?"
 
 
 def test_a_refused_document_shows_unless_silence_is_worse() -> None:

@@ -73,7 +73,9 @@ def table(rows: Iterable[Mapping[str, Any]], kind: str = "shelter", status: Stat
     )
 
 
-SOURCE = SourceFreshness("feed", "ok", "", T0, T0, T0, "出典：内閣府", "PDL1.0", "https://example.jp/licence")
+SOURCE = SourceFreshness(
+    "feed", "ok", "", T0, T0, T0, "出典：内閣府", "PDL1.0", "https://example.jp/licence", "fresh", T0, None
+)
 
 
 def source(state: Any = "ok", **more: Any) -> SourceFreshness:

@@ -48,7 +48,7 @@ def linked(visit: Visit, source: LinksSource) -> Iterator[Fetched | Issue]:
         yield from visit.once(url, "link_failed")
 
 
-def _is_page(url: str, body: bytes) -> None:
+def _is_page(url: str, body: bytes) -> None:  # a page does not say when it was made
     try:
         html_page.links(body, url)
     except ParseError as error:
@@ -98,7 +98,7 @@ def found(visit: Visit, source: CkanSource) -> Iterator[Fetched | Issue]:
     for _ in range(_PAGES):
         query = {"q": source.query, "rows": _ROWS, "start": len(packages), "sort": "name asc"}
         url = f"{source.url.rstrip('/')}/api/3/action/package_search?{urlencode(query)}"
-        result = _result(url, (yield from visit.read(url, _result)))
+        result = _result(url, (yield from visit.read(url, _is_result)))
         packages += result.results
         count = result.count
         if len(packages) >= count or not result.results:
@@ -119,6 +119,10 @@ def found(visit: Visit, source: CkanSource) -> Iterator[Fetched | Issue]:
     for error in (yield from visit.files(urls)):
         if not error.transient:
             yield Issue("link_failed", error.cause, error.remedy, "warning", source.url)
+
+
+def _is_result(url: str, body: bytes) -> None:
+    _result(url, body)
 
 
 def _result(url: str, body: bytes) -> _Result:

@@ -4,12 +4,15 @@ A JMA index (xml.kishou.go.jp/xmlpull.html): the short one is rebuilt every minu
 minutes, the long one is rebuilt every hour and holds some days. So everything has been seen that was published up
 to a reading of the long one, and from there on as long as the short one was read at least every `_UNBROKEN`.
 Where that chain is broken (first start, outage), the long one is read too, until the two meet.
+
+The two also watch each other. Where the short one says that it was made long ago, or once a day, the long one is read
+as well: does it list what the short one has never shown, then somebody must know.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +35,8 @@ from bousai.vocab import jma
 _UNBROKEN = timedelta(minutes=8)  # of the ten minutes, less what caches and clocks may eat
 _LONG_LAG = timedelta(minutes=2)  # Last-Modified of the long index is a little later than what it lists
 _LONG_AT_LEAST = timedelta(days=1)  # read daily in any case: a second pair of eyes on the short one
+_STILL = timedelta(minutes=15)  # a short index that was made so long ago is not being made every minute
+_LONG_AGAIN = timedelta(minutes=55)  # the long one is made anew every hour
 _PLAYED = ("playback.invalid",)  # what has no public address is played under this name
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -71,9 +76,9 @@ def pull(
             yield from heard(visit, source)
 
 
-def _readable(url: str, body: bytes) -> None:
+def _readable(url: str, body: bytes) -> datetime:
     try:
-        atom.read(body)
+        return atom.read(body).updated
     except ParseError as error:
         raise FetchError(
             f"{url}: {error.cause}",
@@ -89,8 +94,11 @@ def _indexed(visit: Visit, source: AtomSource) -> Iterator[Fetched | Issue]:
     entries: dict[str, atom.AtomEntry] = {}
     long_read = visit.ledger.last_good(source.long_url, visit.feed.id)
     polled_at = visit.now()
-    yield from _entries(visit, source.url, entries)
-    if _gap(visit, source, long_read, polled_at):
+    made_at = yield from _entries(visit, source.url, entries)
+    shown = set(entries)
+    broken = _gap(visit, source, long_read, polled_at)
+    compared = not broken and _compare(made_at, long_read, polled_at)
+    if broken or compared:
         yield from _entries(visit, source.long_url, entries)
     ours = visit.ledger.claimed(source.url)
     unclaimed: dict[str, atom.AtomEntry] = {}
@@ -107,6 +115,10 @@ def _indexed(visit: Visit, source: AtomSource) -> Iterator[Fetched | Issue]:
             wanted.append(entry.url)
         elif owner is None:
             unclaimed.setdefault(kind, entry)
+    if compared:
+        never = [url for url in wanted if url in entries and url not in shown and not visit.ledger.has_document(url)]
+        if never:
+            yield _never_shown(source, made_at, [entries[url] for url in never])
     if visit.feed.id == min([*ours.values(), visit.feed.id]):
         yield from (_no_parser(kind, entry) for kind, entry in sorted(unclaimed.items()))
     for url in dict.fromkeys(wanted):
@@ -114,10 +126,13 @@ def _indexed(visit: Visit, source: AtomSource) -> Iterator[Fetched | Issue]:
             yield from visit.once(url, "telegram_missing")
 
 
-def _entries(visit: Visit, url: str, entries: dict[str, atom.AtomEntry]) -> Iterator[Fetched]:
+def _entries(visit: Visit, url: str, entries: dict[str, atom.AtomEntry]) -> Generator[Fetched, None, datetime]:
+    """Adds what an index lists; gives when the index says that it was made."""
     body = yield from visit.read(url, _readable)
-    for entry in atom.read(body).entries:
+    index = atom.read(body)
+    for entry in index.entries:
         entries.setdefault(entry.url, entry)
+    return index.updated
 
 
 def _kind_of(title: str) -> str:
@@ -136,14 +151,33 @@ def _no_parser(kind: str, entry: atom.AtomEntry) -> Issue:
     )
 
 
+def _compare(made_at: datetime, long_read: Receipt | None, polled_at: datetime) -> bool:
+    """Whether the long index is to be read though nothing is missing for certain."""
+    if long_read is None:
+        return False
+    since = polled_at - long_read.requested_at
+    return since > _LONG_AT_LEAST or (polled_at - made_at > _STILL and since > _LONG_AGAIN)
+
+
+def _never_shown(source: AtomSource, made_at: datetime, missed: list[atom.AtomEntry]) -> Issue:
+    newest = max(entry.updated or made_at for entry in missed)
+    still = newest > made_at + _LONG_LAG
+    return Issue(
+        "short_index_behind",
+        f"{source.url} has not shown {len(missed)} telegrams that the long index lists, {missed[0].url} among them"
+        + (f"; it says that it was made at {made_at.isoformat()}" if still else ""),
+        "they were fetched now; look at the source if this comes again (a feed that takes new types sees it once)",
+        "error" if still else "warning",
+        source.url,
+    )
+
+
 def _gap(visit: Visit, source: AtomSource, long_read: Receipt | None, polled_at: datetime) -> bool:
     """Whether something may have been published that neither index has shown to this feed."""
     if long_read is None:
         return True
     made_at = instant(long_read.last_modified) or long_read.requested_at - timedelta(hours=1)
     seen_until = min(made_at, long_read.requested_at) - _LONG_LAG
-    if polled_at - long_read.requested_at > _LONG_AT_LEAST:
-        return True
     polls = [seen_until, *visit.ledger.good_times(source.url, visit.feed.id, seen_until), polled_at]
     return any(later - earlier > _UNBROKEN for earlier, later in pairwise(polls))
 

@@ -27,8 +27,8 @@ PASSING = frozenset(["deadline", "truncated", "connection", "tls", "http_408", "
 }
 _FIRST_PAUSE = 2.0
 
-Check = Callable[[str, bytes], object]
-"""Of an index at an address: raises `FetchError` where the bytes are none."""
+Check = Callable[[str, bytes], datetime | None]
+"""Of an index at an address: when it says that it was made. Raises `FetchError` where the bytes are none."""
 
 
 class Ledger(Protocol):
@@ -83,14 +83,14 @@ class Visit:
             question = Question(url, before.etag, before.last_modified)
         for attempt in range(ATTEMPTS):
             requested_at, started = self.now(), time.monotonic()
-            answer = body = None
+            answer = body = made = None
             try:
                 answer = self.client.get(question)
                 body = answer.body
                 if check is not None and body is not None:
-                    check(url, body)
+                    made = check(url, body)
                 came = self._came(
-                    url, requested_at, time.monotonic() - started, answer, before, index=check is not None
+                    url, requested_at, time.monotonic() - started, answer, before, made, index=check is not None
                 )
             except FetchError as error:
                 stated = int(error.code[5:]) if error.code.startswith("http_") else None
@@ -126,7 +126,15 @@ class Visit:
         return self.ledger.last_good(url, self.feed.id)
 
     def _came(
-        self, url: str, requested_at: datetime, seconds: float, answer: Answer, before: Receipt | None, *, index: bool
+        self,
+        url: str,
+        requested_at: datetime,
+        seconds: float,
+        answer: Answer,
+        before: Receipt | None,
+        made: datetime | None,
+        *,
+        index: bool,
     ) -> Fetched:
         if answer.body is None:
             if before is None:
@@ -144,6 +152,7 @@ class Visit:
                     sha256=before.sha256,
                     etag=answer.etag or before.etag,
                     last_modified=answer.last_modified or before.last_modified,
+                    made_at=before.made_at,
                 )
             )
         digest = sha256(answer.body).hexdigest()
@@ -159,6 +168,7 @@ class Visit:
             sha256=digest,
             etag=answer.etag,
             last_modified=answer.last_modified,
+            made_at=made or instant(answer.last_modified),
         )
         if known:
             return Fetched(receipt)
@@ -201,6 +211,7 @@ class Visit:
             sha256=recent.sha256,
             etag=recent.etag,
             last_modified=recent.last_modified,
+            made_at=recent.made_at,
         )
 
     def files(self, urls: Sequence[str]) -> Generator[Fetched, None, list[FetchError]]:

@@ -1,10 +1,15 @@
-"""Freshness: does silence mean "no disaster" or "dead"? Judged from contact and content, never from one alone."""
+"""Freshness: does silence mean "no disaster" or "dead"? Judged from contact, content and the source's own heartbeat,
+never from one alone."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
-from bousai.model.revision import SourceFreshness
+from bousai.model.revision import SourceFreshness, Why
+
+_POLLS = 5
+"""So many polls may be left out before it is we who are silent, not the source."""
 
 
 def _age(delta: timedelta) -> str:
@@ -29,30 +34,60 @@ def freshness(
     licence: str,
     licence_url: str,
     disabled: str | None = None,
+    last_attempt_at: datetime | None = None,
+    source_made_at: datetime | None = None,
+    alive_within: int | None = None,
+    content_within: int | None = None,
 ) -> SourceFreshness:
     """The state of one feed at `now`.
 
-    `last_contact_at` is the last answer of the source (a 304 counts: it is its heartbeat); `last_content_at`
-    the newest statement; `last_error` what the newest attempt said if it failed; `held` why the newest
-    document was refused; `disabled` why it is never asked. A source that answers and says nothing new is quiet,
-    not late.
+    `last_contact_at` is the last answer of the source (a 304 counts), `last_attempt_at` the last time that we asked
+    (None: not known); `last_content_at` the newest statement; `last_error` what the newest attempt said if it failed;
+    `held` why the newest document was refused; `disabled` why it is never asked.
+
+    A source that answers and says nothing new is quiet, not late, as long as its own heart beats: `source_made_at` is
+    when it says that it made what it answered, at most `alive_within` seconds ago; and `content_within` seconds after
+    its last statement it always makes another. Past that it is late, past twice that dead: a cache answers for ever.
     """
+
+    def silent() -> tuple[Literal["late", "dead"], timedelta] | None:
+        assert last_contact_at is not None
+        age = now - last_contact_at
+        if age > timedelta(seconds=dead_after):
+            return "dead", age
+        return ("late", age) if age > timedelta(seconds=late_after) else None
+
+    def past(at: datetime | None, within: int | None) -> tuple[Literal["late", "dead"], timedelta] | None:
+        if at is None or within is None or now - at <= timedelta(seconds=within):
+            return None
+        return "dead" if now - at > timedelta(seconds=2 * within) else "late", now - at
+
+    why: Why
+    since = last_contact_at
+    state: str
     if disabled is not None:
-        state, reason = "paused", disabled
+        state, why, reason = "paused", "disabled", disabled
     elif last_contact_at is None:
-        state, reason = "dead", last_error or "never read"
+        state, why, reason = "dead", "never_read", last_error or "never read"
+    elif (found := silent()) is not None:
+        asked = last_attempt_at is None or now - last_attempt_at <= timedelta(seconds=max(_POLLS * every, 300))
+        why = "no_answer" if asked else "not_polled"
+        state, reason = found[0], f"no answer for {_age(found[1])}: {last_error or 'not polled'}"
+        if not asked:
+            reason = f"not asked for {_age(now - (last_attempt_at or last_contact_at))}: is the scheduler running?"
+    elif (found := past(source_made_at, alive_within)) is not None:
+        state, why, since = found[0], "frozen", source_made_at
+        reason = f"the source answers with what it made {_age(found[1])} ago, and always makes it anew"
+    elif (found := past(last_content_at, content_within)) is not None:
+        state, why, since = found[0], "overdue", last_content_at
+        reason = f"the source has said nothing for {_age(found[1])}, and always does within {_hours(content_within)}"
+    elif held is not None:
+        state, why, reason = "held", "refused", held
+    elif last_content_at is None or now - last_content_at > timedelta(seconds=late_after):
+        state, why, reason = "quiet", "nothing_new", "the source answers and has said nothing new"
+        since = last_content_at
     else:
-        silent = now - last_contact_at
-        if silent > timedelta(seconds=dead_after):
-            state, reason = "dead", f"no answer for {_age(silent)}: {last_error or 'not polled'}"
-        elif silent > timedelta(seconds=late_after):
-            state, reason = "late", f"no answer for {_age(silent)}: {last_error or 'not polled'}"
-        elif held is not None:
-            state, reason = "held", held
-        elif last_content_at is None or now - last_content_at > timedelta(seconds=late_after):
-            state, reason = "quiet", "the source answers and has said nothing new"
-        else:
-            state, reason = "ok", ""
+        state, why, reason, since = "ok", "fresh", "", last_content_at
     return SourceFreshness(
         feed=feed,
         state=state,  # type: ignore[arg-type]
@@ -63,4 +98,11 @@ def freshness(
         credit=credit,
         licence=licence,
         licence_url=licence_url,
+        why=why,
+        since=since,
+        source_made_at=source_made_at,
     )
+
+
+def _hours(seconds: int | None) -> str:
+    return _age(timedelta(seconds=seconds or 0))

@@ -96,13 +96,22 @@ class Change:
     item_id: str
 
 
+Why = Literal[
+    "fresh", "nothing_new", "never_read", "no_answer", "not_polled", "frozen", "overdue", "refused", "disabled"
+]
+"""What makes the state of a feed. `not_polled`: we have not asked; `frozen`: the source answers, and what it answers
+was made too long ago; `overdue`: it has not said what it always says."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFreshness:
-    """How fresh one feed behind a layer is. Times are UTC; None = never.
+    """How fresh one feed behind a layer is. Times are UTC; None = never, or nobody says.
 
     `state`: ok (content within its rhythm) · quiet (the source answers and says nothing new, as it may) ·
     late, dead (the source has not answered for longer than the feed allows) · held (its newest document
-    was refused and the last good one stands) · paused.
+    was refused and the last good one stands) · paused. `why` says in a word what made it so, `reason` in English;
+    `since` is the last sign of the source that still was as it should be. `source_made_at` is when the source says
+    that it made what it last answered.
     """
 
     feed: str
@@ -114,3 +123,6 @@ class SourceFreshness:
     credit: str
     licence: str
     licence_url: str
+    why: Why
+    since: datetime | None
+    source_made_at: datetime | None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
 
 from bousai import store
-from bousai.catalogue import Feed
+from bousai.catalogue import AtomSource, Feed
 from bousai.model import (
     Layer,
+    Receipt,
     SourceFreshness,
     Visibility,
     freshness,
@@ -66,8 +69,28 @@ def feed_states_for(
             licence=feed.licence,
             licence_url=feed.licence_url,
             disabled=feed.disabled,
+            last_attempt_at=None if attempt is None else attempt.requested_at,
+            **_heartbeat(house, feed, contact),
         )
     return states
+
+
+class _Heartbeat(TypedDict):
+    source_made_at: datetime | None
+    alive_within: int | None
+    content_within: int | None
+
+
+def _heartbeat(house: House, feed: Feed, contact: Receipt | None) -> _Heartbeat:
+    """The source's own signs of life. What is played back was made long ago, and nothing follows from that."""
+    if isinstance(feed.source, AtomSource):
+        made_at = store.source_made_at(house.store, feed.source.url, feed.source.long_url)
+        alive_within: int | None = feed.source.alive_within
+    else:
+        made_at, alive_within = None if contact is None else contact.made_at, None
+    if house.settings.playback is not None:
+        return {"source_made_at": made_at, "alive_within": None, "content_within": None}
+    return {"source_made_at": made_at, "alive_within": alive_within, "content_within": feed.content_within}
 
 
 def feed_states(settings: Settings | None = None) -> list[tuple[SourceFreshness, list[str]]]:

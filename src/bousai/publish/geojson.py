@@ -93,17 +93,25 @@ def title(layer: Layer, status: Status) -> tuple[str, str]:
 
 def shown_state(source: SourceFreshness) -> dict[str, Any]:
     """What a collection says of a source. `ok` and `quiet` are both "the last word of a source that answers"; with
-    anything else come the times from which a reader sees the age. One that is `held` still answers, so the time of
-    its last answer says nothing of the age and would make a new version of every poll."""
+    anything else come the times from which a reader sees the age. One that still answers (`held`, frozen, overdue)
+    does so at every poll: the time of its last answer says nothing of the age and would make new versions."""
     if source.state in ("ok", "quiet"):
         return {"feed": source.feed, "state": "ok"}
+    answers = source.state == "held" or source.why in _ANSWERING
     return {
         "feed": source.feed,
         "state": source.state,
-        "reason": source.reason if source.state in ("held", "paused") else "the source has not answered for too long",
+        "reason": source.reason if source.state in ("held", "paused") else _ANSWERING.get(source.why, _SILENT),
         "last_content_at": _local(source.last_content_at),
-        **({} if source.state == "held" else {"last_fetch_at": _local(source.last_fetch_at)}),
+        **({} if answers else {"last_fetch_at": _local(source.last_fetch_at)}),
     }
+
+
+_SILENT = "the source has not answered for too long"
+_ANSWERING = {
+    "frozen": "the source answers, and what it answers was made too long ago",
+    "overdue": "the source answers, and has not said what it always says",
+}
 
 
 def _local(at: datetime | None) -> str | None:

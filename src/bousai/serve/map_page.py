@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from bousai.catalogue import AtomSource
 from bousai.errors import CatalogueError
 from bousai.model import Field, ReleasedLayer, Status, freshness
 from bousai.serve import documents, query
@@ -239,6 +240,9 @@ def _feed(server: Service, source: Mapping[str, Any], now: datetime) -> dict[str
         licence=feed.licence,
         licence_url=feed.licence_url,
         disabled=source["reason"] if source["state"] == "paused" else None,
+        source_made_at=_moment(source.get("source_made_at")),
+        alive_within=feed.source.alive_within if isinstance(feed.source, AtomSource) else None,
+        content_within=feed.content_within,
     )
     told |= {"ja": feed.title_ja, "en": feed.title_en, "publisher": feed.publisher}
     return told if judged.state == source["state"] else told | {"state": judged.state, "reason": judged.reason}

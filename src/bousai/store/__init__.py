@@ -31,6 +31,7 @@ from bousai.store.ledger import (
     resolve_issues,
     restate_issues,
     set_outcome,
+    source_made_at,
     stirred,
 )
 from bousai.store.messages import (
@@ -166,6 +167,7 @@ __all__ = [
     "set_outcome",
     "settle_delivery",
     "sightings",
+    "source_made_at",
     "statements",
     "stirred",
     "thin_receipts",

@@ -331,6 +331,12 @@ def last_receipt(
     return next(iter(_receipts(store, query.where(t.c.outcome.in_(wanted)))), None)
 
 
+def source_made_at(store: Store, *urls: str) -> datetime | None:
+    """The newest time at which a source says that it made what it last answered at any of these addresses."""
+    found = [receipt.made_at for url in urls if (receipt := last_receipt(store, url=url)) is not None]
+    return max((at for at in found if at is not None), default=None)
+
+
 def good_times(store: Store, url: str, feed: str, since: datetime) -> list[datetime]:
     """When a feed has read an address since then (spared polls count), in order."""
     t = schema.receipt
