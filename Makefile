@@ -42,4 +42,4 @@ bench: setup ## run every benchmark and print one table
 
 lock: setup ## resolve requirements.lock anew from pyproject.toml (needs the network)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra airflow --group dev --output-file requirements.lock pyproject.toml
+		--extra airflow --extra celery --extra s3 --group dev --output-file requirements.lock pyproject.toml

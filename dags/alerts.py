@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from bousai import catalogue, settings
+from bousai import callbacks, catalogue, settings
 
 HELD = catalogue.load(settings.load().config)
 KINDS = {kind for rule in HELD.rules.values() for kind in rule.kinds}
@@ -30,7 +30,15 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     tags=["outputs", "alerts"],
-    default_args={"owner": "bousai", "retries": 2, "retry_delay": timedelta(seconds=5)},
+    dagrun_timeout=timedelta(minutes=30),
+    on_failure_callback=callbacks.run_failed,
+    default_args={
+        **callbacks.OURS,
+        "queue": "house",  # the machine that has the public tree and the secrets of subscribers
+        "retries": 2,
+        "retry_delay": timedelta(seconds=5),
+        "execution_timeout": timedelta(minutes=10),
+    },
 ):
 
     @task(max_active_tis_per_dag=1)

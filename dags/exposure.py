@@ -23,7 +23,7 @@ from airflow.sdk import (
     task,
 )
 
-from bousai import catalogue, settings
+from bousai import callbacks, catalogue, settings
 
 KNOWN = catalogue.load(settings.load().config)
 FEEDS = [Asset(f"bousai://feed/{feed.id}") for feed in KNOWN.feeds_of(KNOWN.layer("hazard_exposure"))]
@@ -43,10 +43,11 @@ with DAG(
     catchup=False,
     tags=["consolidate", "hazard_exposure"],
     default_args={
-        "owner": "bousai",
+        **callbacks.OURS,
         "retries": 2,
         "retry_delay": timedelta(seconds=20),
         "retry_policy": TRANSIENT,
+        "execution_timeout": timedelta(hours=1),
     },
 ):
 

@@ -1,4 +1,4 @@
-"""One DAG a feed, ``feed__<id>``: fetch → ingest → done. When things run, nothing else.
+"""One DAG a feed, ``feed__<id>``: fetch → ingest → done, or no further than fetch where a poll brings nothing.
 
 XCom carries hashes and counts only. A task is a transaction: the same hashes in give the same rows, so
 retries and backfills are free. What may pass by itself is retried; a fault in the data, in a setting or in
@@ -10,20 +10,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, ExceptionRetryPolicy, RetryAction, RetryRule, task
-from airflow.sdk.exceptions import AirflowSkipException
 
-from bousai import catalogue, settings
-from bousai.catalogue import Feed
+from bousai import callbacks, catalogue, settings
+from bousai.catalogue import Feed, FolderSource
 
 TRANSIENT = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(["bousai.errors.FetchError", "bousai.errors.StoreError", OSError], RetryAction.RETRY),
-    ],
+    rules=[RetryRule(["bousai.errors.FetchError", "bousai.errors.StoreError", OSError], RetryAction.RETRY)],
     default=RetryAction.FAIL,
 )
 
 
-@task
+@task.short_circuit
 def fetch(feed_id: str) -> list[str]:
     """Ask the source; archive what is new. Gives the hashes of what is not ingested yet, oldest first."""
     from bousai import pipeline
@@ -40,33 +37,39 @@ def ingest(feed_id: str, sha256s: list[str]) -> dict[str, int]:
 
 
 @task
-def done(counts: dict[str, int]) -> None:
-    """Wake the outputs, unless there was nothing to read."""
-    if not counts["documents"]:
-        raise AirflowSkipException("nothing new")
+def done() -> None:
+    """Wake the outputs."""
 
 
 def feed_dag(feed: Feed) -> DAG:
-    """The DAG of one feed."""
+    """The DAG of one feed. Whoever hangs makes room for the next poll."""
+    longest = timedelta(minutes=15) if feed.every <= 600 else timedelta(hours=2)
     with DAG(
         f"feed__{feed.id}",
         dag_display_name=f"{feed.id} {feed.title_ja}",
         description=feed.title_en,
-        doc_md=f"{feed.credit} ([{feed.licence}]({feed.licence_url}))\n\n{feed.notes}",
+        doc_md=f"{feed.title_ja}\n\n{feed.credit} ([{feed.licence}]({feed.licence_url}))\n\n{feed.notes}"
+        + (f"\n\n**Not collected:** {feed.disabled}" if feed.disabled else ""),
         schedule=None if feed.disabled else timedelta(seconds=feed.every),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
+        dagrun_timeout=2 * longest,
+        on_failure_callback=callbacks.run_failed,
         tags=["feed", feed.publisher, *feed.kinds],
         default_args={
-            "owner": "bousai",
+            **callbacks.OURS,
+            "owner": feed.publisher,
             "retries": 2,
             "retry_delay": timedelta(seconds=20),
             "retry_policy": TRANSIENT,
+            "execution_timeout": longest,
         },
     ) as dag:
-        counts = ingest(feed.id, fetch(feed.id))
-        done.override(outlets=[Asset(f"bousai://feed/{feed.id}")])(counts)
+        # what lies in a folder is read where the folder is: on the machine that takes the queue `house`
+        queue = {"queue": "house"} if isinstance(feed.source, FolderSource) else {}
+        found = fetch.override(pool=feed.pool[0], **queue)(feed.id)
+        ingest(feed.id, found) >> done.override(outlets=[Asset(f"bousai://feed/{feed.id}")])()
     return dag
 
 

@@ -1,8 +1,7 @@
 """The DAG ``outputs``: the shelter register, then publish what changed; woken by any feed and swept every minute.
 
-Asset events are only a wake-up: what is new is decided by a cursor in our own store, so a lost or batched
-event loses nothing. Runs may overlap, tasks may not: max_active_runs=1 would leave asset events waiting for the
-next one (apache/airflow#56050), so it is the task of which only one runs at a time.
+Asset events are only a wake-up: a cursor in our own store says what is new, so a lost one loses nothing. Runs may
+overlap, tasks may not: max_active_runs=1 would leave asset events waiting for the next one (apache/airflow#56050).
 """
 
 from __future__ import annotations
@@ -10,14 +9,25 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAny,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
+    Param,
+    get_current_context,
+    task,
+)
 
-from bousai import catalogue, settings
+from bousai import callbacks, catalogue, settings
 
-FEEDS = [Asset(f"bousai://feed/{feed_id}") for feed_id in catalogue.load(settings.load().config).feeds]
+HELD = catalogue.load(settings.load().config)
+FEEDS, LAYERS = [Asset(f"bousai://feed/{feed_id}") for feed_id in HELD.feeds], sorted(HELD.layers)
 
 with DAG(
     "outputs",
+    dag_display_name="outputs レイヤーの公開",
     description="Bring the shelter register up to date and publish changed layers",
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(
@@ -26,7 +36,24 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     tags=["outputs"],
-    default_args={"owner": "bousai", "retries": 1, "retry_delay": timedelta(seconds=20)},
+    dagrun_timeout=timedelta(hours=1),
+    on_failure_callback=callbacks.run_failed,
+    params={
+        "layers": Param(
+            [],
+            type="array",
+            title="Layers レイヤー (none: all that changed 選ばなければ変わったものすべて)",
+            items={"type": "string", "enum": LAYERS},
+            examples=LAYERS,
+        )
+    },
+    default_args={
+        **callbacks.OURS,
+        "queue": "house",  # the machine that has the public tree and the secrets of subscribers
+        "retries": 1,
+        "retry_delay": timedelta(seconds=20),
+        "execution_timeout": timedelta(minutes=30),
+    },
 ):
 
     @task(max_active_tis_per_dag=1)
@@ -41,12 +68,12 @@ with DAG(
         """Write the layers that changed; a fault of the register stops no warning."""
         from bousai import pipeline
 
-        return pipeline.publish_layers(register=False)
+        chosen = get_current_context()["params"]["layers"]
+        return [line for line in pipeline.publish_layers(chosen or None, register=False) if line["changed"]]
 
     @task
     def done() -> None:
         """The run has failed where either has."""
 
-    first, second = register(), publish()
-    first >> second
+    (first := register()) >> (second := publish())
     [first, second] >> done()

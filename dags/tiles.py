@@ -11,6 +11,8 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from bousai import callbacks
+
 with DAG(
     "tiles",
     dag_display_name="tiles ベクトルタイル",
@@ -20,7 +22,13 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     tags=["outputs", "tiles"],
-    default_args={"owner": "bousai", "retries": 1, "retry_delay": timedelta(minutes=5)},
+    default_args={
+        **callbacks.OURS,
+        "queue": "house",  # the machine that has the public tree and the secrets of subscribers
+        "retries": 1,
+        "retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(hours=1, minutes=30),
+    },
 ):
 
     @task(max_active_tis_per_dag=1)

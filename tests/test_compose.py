@@ -76,7 +76,7 @@ def test_profiles(compose: dict[str, Any]) -> None:
     assert of["local"] | of["distributed"] == set(services)
     both = {"postgis", "migrate", "api", "api-server", "dag-processor", "triggerer", "nginx"}
     assert of["local"] == both | {"scheduler"}
-    assert of["distributed"] == both | {"scheduler-celery", "worker", "redis"}
+    assert of["distributed"] == both | {"scheduler-celery", "worker", "worker-house", "redis", "archive"}
     for name, service in services.items():
         for needed in service.get("depends_on", {}):
             assert set(service["profiles"]) <= set(services[needed]["profiles"]), f"{name} starts without {needed}"

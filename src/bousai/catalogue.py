@@ -234,6 +234,14 @@ class Feed(_Strict):
             raise ValueError(f"both file_name and options tell {', '.join(sorted(groups & set(self.options)))}")
         return self
 
+    @property
+    def pool(self) -> tuple[str, int]:
+        """What limits how many feeds ask one publisher's server at a time: the name of the scheduler's pool, and its
+        slots. Feeds without a server, read from folders, share one."""
+        if isinstance(self.source, MqttSource):
+            return f"source_{self.source.host}", 2
+        return (f"source_{self.hosts[0]}", 4) if self.hosts else ("folders", 4)
+
     def told_by(self, name: str) -> dict[str, str]:
         """The groups of `file_name` in the name of a document; none where the feed has no such pattern.
 
@@ -319,6 +327,16 @@ class Catalogue(_Strict):
                 if field.unit is not None:
                     found.setdefault(field.name, set()).add(field.unit)
         return {name: frozenset(units) for name, units in found.items()}
+
+    def pools(self) -> dict[str, dict[str, Any]]:
+        """The scheduler's pools, one a publisher's server, as ``airflow pools import`` reads them."""
+        found: dict[str, dict[str, Any]] = {}
+        for feed in self.feeds.values():
+            name, slots = feed.pool
+            publishers = found.setdefault(name, {"slots": slots, "description": "", "include_deferred": False})
+            said = [one for one in publishers["description"].split("、") if one]
+            publishers["description"] = "、".join(dict.fromkeys([*said, feed.publisher]))
+        return dict(sorted(found.items()))
 
     def claimed_types(self, url: str) -> dict[str, str]:
         """Telegram type → feed, over all feeds that read the Atom index at `url`."""

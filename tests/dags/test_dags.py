@@ -52,7 +52,9 @@ def elsewhere() -> dict[str, Any]:
 
 def test_every_feed_has_its_dag(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {"alerts", "outputs", "exposure", "tiles"}
+    assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {
+        *("alerts", "outputs", "exposure", "tiles", "upkeep", "replay")
+    }
 
 
 @pytest.mark.parametrize("feed", FEEDS.values(), ids=lambda feed: feed.id)
@@ -67,6 +69,9 @@ def test_a_feed_dag_says_what_its_yaml_says(bag: DagBag, feed: catalogue.Feed) -
     assert dag.task_dict["fetch"].downstream_task_ids == {"ingest"}
     assert dag.task_dict["ingest"].downstream_task_ids == {"done"}
     assert [asset.uri for asset in dag.task_dict["done"].outlets] == [f"bousai://feed/{feed.id}"]
+    assert dag.task_dict["fetch"].pool == feed.pool[0]
+    assert (dag.task_dict["fetch"].queue == "house") == (feed.source.type == "folder")
+    assert dag.task_dict["ingest"].owner == feed.publisher
     assert not dag.task_dict["fetch"].outlets
     assert not dag.task_dict["ingest"].outlets
 
@@ -96,6 +101,21 @@ def test_exposure_waits_for_places_and_maps_and_is_swept(bag: DagBag) -> None:
     assert dag.task_dict["expose"].max_active_tis_per_dag == 2
 
 
+def test_every_task_ends_and_tells_when_it_fails(bag: DagBag) -> None:
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            if not (dag.dag_id == "outputs" and task.task_id == "done"):
+                assert task.execution_timeout is not None, task
+            assert task.on_failure_callback, task
+
+
+def test_what_needs_the_tree_is_on_the_machine_that_has_it(bag: DagBag) -> None:
+    for dag_id in ("outputs", "alerts", "tiles"):
+        assert {task.queue for task in bag.dags[dag_id].tasks} == {"house"}
+    for dag_id in ("exposure", "upkeep", "replay"):
+        assert {task.queue for task in bag.dags[dag_id].tasks} == {"default"}
+
+
 def test_two_parses_are_equal(bag: DagBag, elsewhere: dict[str, Any]) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -112,7 +132,7 @@ def test_parsing_is_light(elsewhere: dict[str, Any]) -> None:
 def test_a_dag_file_is_thin(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) < 80
-    allowed = ("airflow.sdk", "bousai.pipeline", "bousai.catalogue", "bousai.settings")
+    allowed = ("airflow.sdk", "bousai.pipeline", "bousai.callbacks", "bousai.catalogue", "bousai.settings")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,8 +73,9 @@ def test_new_documents_are_ingested_and_wake_the_outputs(play: Any) -> None:
 
 def test_nothing_new_wakes_nobody(play: Any) -> None:
     before = events()
-    state, tasks, _ = play(list, lambda: {**COUNTS, "documents": 0, "quarantined": 0})
-    assert (state, tasks["done"]) == ("success", "skipped")
+    state, tasks, calls = play(list, raising(KeyError("never asked")))
+    assert (state, tasks) == ("success", {"fetch": "success", "ingest": "skipped", "done": "skipped"})
+    assert calls == [("fetch", FEED)]
     assert events() == before
 
 
@@ -110,14 +111,14 @@ LINE = {"layer": "earthquake", "status": "actual", "version": "1", "changed": Tr
 def test_outputs_publish_every_layer(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
-    def publish_layers(*, register: bool) -> list[dict[str, Any]]:
-        calls.append(f"publish, register={register}")
-        return [LINE]
+    def publish_layers(layers: Any, *, register: bool) -> list[dict[str, Any]]:
+        calls.append(f"publish {layers}, register={register}")
+        return [LINE, {**LINE, "changed": False}]
 
     monkeypatch.setattr(pipeline, "update_register", lambda: calls.append("register") or {"opened": 0})
     monkeypatch.setattr(pipeline, "publish_layers", publish_layers)
     dag_run = bag.dags["outputs"].test()
-    assert (dag_run.state, calls) == ("success", ["register", "publish, register=False"])
+    assert (dag_run.state, calls) == ("success", ["register", "publish None, register=False"])
     done = {ti.task_id: ti for ti in dag_run.get_task_instances()}
     assert done["publish"].xcom_pull(task_ids="publish") == [LINE]
 
@@ -125,7 +126,7 @@ def test_outputs_publish_every_layer(bag: DagBag, monkeypatch: pytest.MonkeyPatc
 def test_a_fault_of_the_register_stops_no_warning(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     monkeypatch.setattr(pipeline, "update_register", raising(KeyError("a bug")))
-    monkeypatch.setattr(pipeline, "publish_layers", lambda register: asked.append(register) or [LINE])
+    monkeypatch.setattr(pipeline, "publish_layers", lambda _, register: asked.append(register) or [LINE])
     dag = bag.dags["outputs"]
     for task in dag.tasks:
         monkeypatch.setattr(task, "retry_delay", timedelta(0))
@@ -133,6 +134,49 @@ def test_a_fault_of_the_register_stops_no_warning(bag: DagBag, monkeypatch: pyte
     states = {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
     assert states == {"register": "failed", "publish": "success", "done": "upstream_failed"}
     assert (dag_run.state, asked) == ("failed", [False])
+
+
+def test_a_person_may_choose_layers(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(pipeline, "update_register", dict)
+    monkeypatch.setattr(pipeline, "publish_layers", lambda layers, **_: asked.append(layers) or [])
+    dag_run = bag.dags["outputs"].test(run_conf={"layers": ["earthquake"]})
+    assert (dag_run.state, asked) == ("success", [["earthquake"]])
+
+
+def test_upkeep_does_what_the_form_says(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(pipeline, "verify_archive", lambda part: calls.append(("verify", part)) or {})
+    monkeypatch.setattr(pipeline, "tidy", lambda keep_days: calls.append(("tidy", keep_days)) or {})
+    monkeypatch.setattr(pipeline, "note_calendar", lambda: calls.append(("calendar",)) or 0)
+    assert bag.dags["upkeep"].test(run_conf={"part": 7}).state == "success"
+    assert sorted(calls) == [("calendar",), ("tidy", 31), ("verify", 7)]
+
+
+def test_a_past_period_is_read_again_day_by_day(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    days = [("2026-07-27", HASHES[:1]), ("2026-07-28", HASHES)]
+    monkeypatch.setattr(pipeline, "days_to_replay", lambda *of: asked.append(of) or days)
+    monkeypatch.setattr(pipeline, "ingest_documents", lambda feed, found: asked.append((feed, found)) or dict(COUNTS))
+    period = {"since": "2026-07-27T00:00:00+09:00", "until": "2026-07-29T00:00:00+09:00"}
+    dag_run = bag.dags["replay"].test(run_conf={"feed": FEED, **period})
+    assert dag_run.state == "success"
+    assert asked[0] == (FEED, *(datetime.fromisoformat(at) for at in period.values()))
+    assert sorted(asked[1:]) == [(FEED, HASHES[:1]), (FEED, HASHES)]
+    named = [ti.rendered_map_index for ti in dag_run.get_task_instances() if ti.task_id == "again"]
+    assert sorted(named) == ["jma_quake 2026-07-27 (1)", "jma_quake 2026-07-28 (2)"]
+
+
+def test_a_failure_is_told_with_cause_remedy_and_what_it_makes_stale(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(pipeline, "note_failure", lambda *of: told.append(of))
+    error = ParseError("not XML", code="not_xml", remedy="look at it")
+    play(lambda: HASHES, raising(error))
+    ((dag_id, task_id, _, seen),) = told
+    assert (dag_id, task_id) == (f"feed__{FEED}", "ingest")
+    assert (str(seen), seen.remedy) == ("not XML", "look at it")
 
 
 def test_alerts_are_made_published_and_handed_over(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,8 @@ from bousai.pipeline.register import (
     update_register,
 )
 from bousai.pipeline.rehearsing import rehearse_alerts
+from bousai.pipeline.running import note_failure, note_late
+from bousai.pipeline.upkeep import days_to_replay, note_calendar, tidy, verify_archive
 
 MESSAGE_STATES: tuple[str, ...] = get_args(MessageState)
 """How far a message may have come."""
@@ -66,6 +68,7 @@ __all__ = [
     "alerts_after",
     "check_store",
     "counts",
+    "days_to_replay",
     "decide_alert",
     "deliver_alerts",
     "dismiss",
@@ -84,6 +87,9 @@ __all__ = [
     "make_notices",
     "moments",
     "newest_alert",
+    "note_calendar",
+    "note_failure",
+    "note_late",
     "open_issues",
     "opened",
     "outcomes",
@@ -106,9 +112,11 @@ __all__ = [
     "revisions_of",
     "send_again",
     "show_alert",
+    "tidy",
     "tile_layers",
     "told",
     "trace",
     "undelivered",
     "update_register",
+    "verify_archive",
 ]

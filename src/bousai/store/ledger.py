@@ -274,6 +274,26 @@ def documents(
         return found
 
 
+def came_between(store: Store, feed: str, since: datetime, until: datetime) -> list[tuple[datetime, str]]:
+    """When a document of a feed came for the first time, and its SHA-256, for a period, in order; those that a person
+    dismissed are left out."""
+    t = schema.document
+    query = (
+        sa.select(t.c.fetched_at, t.c.sha256)
+        .where(t.c.feed == feed, t.c.fetched_at >= instant(since), t.c.fetched_at < instant(until))
+        .where(t.c.outcome != "dismissed")
+        .order_by(t.c.fetched_at, t.c.id)
+    )
+    with store.engine.connect() as connection:
+        return [(moment(row.fetched_at), row.sha256) for row in connection.execute(query)]
+
+
+def digests(store: Store) -> list[str]:
+    """The SHA-256 of every document, in order."""
+    with store.engine.connect() as connection:
+        return list(connection.execute(sa.select(schema.document.c.sha256).distinct().order_by("sha256")).scalars())
+
+
 def record_receipt(store: Store, receipt: Receipt) -> None:
     """Keep one receipt."""
     t = schema.receipt

@@ -1,0 +1,162 @@
+"""What a one-machine system consists of: commands, environment, where each part answers, what memory it may take.
+
+Names of settings and their defaults: ``config_templates/config.yml`` of apache-airflow-core 3.3.2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bousai.operate.plan import Chore, Health, Part
+from bousai.settings import PROJECT, Settings
+
+KEPT_DAYS = 30
+"""How long Airflow's records of runs and its task logs are kept."""
+
+_HEALTH = "/api/v2/monitor/health"
+_MB = 1_000_000
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1", "localhost": "127.0.0.1"}  # noqa: S104
+_LIMITS = {
+    "api-server": 330 * _MB,
+    "scheduler": 900 * _MB,
+    "dag-processor": 220 * _MB,
+    "triggerer": 300 * _MB,
+    "serve": 220 * _MB,
+}
+"""Measured (PSS, 2 cores, 30 minutes): 275, 560 to 770, 171, 234, 112 MB. The scheduler's is with its tasks, four at
+once: a limit that counts them must leave room for them, or it would stop work that is well (480 MB did, every three
+minutes)."""
+
+
+def reached_at(host: str) -> str:
+    """The address at which a server bound to `host` is asked from this machine."""
+    return _EVERYWHERE.get(host, host)
+
+
+def url(host: str, port: int) -> str:
+    """``http://…`` of a server on this machine."""
+    name = reached_at(host)
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def airflow(*arguments: str) -> tuple[str, ...]:
+    """A command of the Airflow that is installed beside this program."""
+    return (sys.executable, "-P", "-m", "airflow", *arguments)
+
+
+def bousai(*arguments: str) -> tuple[str, ...]:
+    """A command of this program."""
+    return (sys.executable, "-P", "-m", "bousai.cli", *arguments)
+
+
+def parts(host: str, airflow_port: int, port: int) -> tuple[Part, ...]:
+    """The five parts.
+
+    The scheduler and the triggerer serve no logs (``--skip-serve-logs``): on one machine the API server reads the
+    files itself, and these servers bind every address of the machine, which no setting changes
+    (``utils/serve_logs/core.py``).
+    """
+    at = reached_at(host)
+
+    def beat(key: str) -> Health:
+        return Health(at, airflow_port, _HEALTH, "airflow", key)
+
+    return (
+        Part("api-server", airflow("api-server"), beat(""), _LIMITS["api-server"]),
+        Part("scheduler", airflow("scheduler", "--skip-serve-logs"), beat("scheduler"), _LIMITS["scheduler"]),
+        Part("dag-processor", airflow("dag-processor"), beat("dag_processor"), _LIMITS["dag-processor"]),
+        Part("triggerer", airflow("triggerer", "--skip-serve-logs"), beat("triggerer"), _LIMITS["triggerer"]),
+        Part(
+            "serve",
+            bousai("serve", "--host", host, "--port", str(port)),
+            Health(at, port, "/healthz", "serve"),
+            _LIMITS["serve"],
+        ),
+    )
+
+
+def chores(environment: Mapping[str, str]) -> tuple[Chore, ...]:
+    """What is tidied up once a day. ``{before}`` is the moment from which things are kept."""
+    clean = airflow("db", "clean", "--clean-before-timestamp", "{before}", "--yes", "--skip-archive")
+    logs = environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]
+    delete = (sys.executable, "-P", "-m", "bousai.operate.chores", logs, str(KEPT_DAYS))
+    return Chore("db clean", clean), Chore("old task logs", delete)
+
+
+def parallelism(cores: int | None) -> int:
+    """How many tasks run at once: two a core, at most 8. Each is a process that keeps its memory."""
+    return min(8, max(2, 2 * (cores or 1)))
+
+
+def environment(
+    settings: Settings, host: str, airflow_port: int, environ: Mapping[str, str], own: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of every part. `own`: keys and file of passwords.
+
+    What a person has set wins, except what would be unsafe (a login for everybody, the display of secrets and of
+    stack traces) and what says where things are (the home, the addresses): those are the arguments of `bousai up`.
+    """
+    home = settings.data / "airflow"
+    logs = home / "logs"
+    defaults = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(parallelism(os.cpu_count())),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url(host, airflow_port)}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,operator:op,viewer:viewer",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        # a chain of tasks waits this long at each step: 1 s made three steps take three seconds
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        # the API server tells of every heartbeat; one process and one port less
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": "127.0.0.1",
+        # tasks are forked from a process that has our modules and Airflow's already: they share its memory (100 MB a
+        # task) and do not spend a second importing. It holds no connection and no thread.
+        "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
+        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,bousai.pipeline",
+        # a changed YAML of a feed is seen after a minute, a new DAG file too
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / "dag_processor"),
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o750",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o640",
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # glibc keeps an arena of memory a thread, eight a core; Airflow's servers are all threads
+        "MALLOC_ARENA_MAX": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONFAULTHANDLER": "1",
+    }
+    here = str(Path(sys.executable).parent)
+    fixed = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__HOST": host,
+        "AIRFLOW__API__PORT": str(airflow_port),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__API__EXPOSE_STACKTRACE": "False",
+        "AIRFLOW__API__EXPOSE_CONFIG": "False",
+        "BOUSAI_DATA": str(settings.data),
+        "PATH": os.pathsep.join([here, environ.get("PATH", os.defpath)]),
+    }
+    given = {name: value for name, value in environ.items() if value}
+    whole = {**defaults, **own, **given, **fixed}
+    if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in given):
+        # tasks talk to the API server of this machine: that is no matter of the proxy of the house
+        direct = ",".join(part for part in (given.get("NO_PROXY") or given.get("no_proxy"), at_home(host)) if part)
+        whole |= {"NO_PROXY": direct, "no_proxy": direct}
+    return whole
+
+
+def at_home(host: str) -> str:
+    """Addresses that no proxy is asked for."""
+    return ",".join(dict.fromkeys(("127.0.0.1", "localhost", reached_at(host))))
