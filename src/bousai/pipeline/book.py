@@ -113,3 +113,8 @@ def told(row: Work) -> Mapping[str, Any]:
         "detail": dict(row.detail),
         "actor": row.actor,
     }
+
+
+def iso(at: datetime | None) -> str | None:
+    """ISO 8601, UTC."""
+    return None if at is None else at.isoformat()
