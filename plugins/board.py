@@ -1,4 +1,4 @@
-"""The operators' board inside Airflow: mounted at ``/bousai``, with an entry in the navigation and a tab at every DAG.
+"""The operators' board inside Airflow: mounted at ``/bousai``, with an entry in the navigation.
 
 Plugins are loaded by every part of Airflow and by every command: nothing of bousai is imported before somebody looks.
 Applications that a plugin mounts have no login of their own (Airflow, "Plugins", FastAPI apps): who asks is found out
@@ -29,8 +29,8 @@ def _made() -> Any:
 
 
 async def _person(request: Any) -> Any:
-    """Who asks. Roles are Airflow's: who may see DAGs may see the board; who may start a run of `outputs` may act, and
-    who may start one of `alerts` may decide on messages."""
+    """Who asks. Roles are Airflow's: who may see DAGs may see the board; who may start a run of `outputs` may act,
+    and who may start one of `alerts` may decide on messages."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
     from airflow.api_fastapi.core_api.security import bearer_scheme, get_user

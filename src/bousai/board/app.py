@@ -96,7 +96,19 @@ def create(scheduler: Scheduler) -> Starlette:
     )
 
 
-Answer = Callable[[Request, Person], Awaitable[Response]]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and who makes it."""
+
+    request: Request
+    person: Person
+
+    def part(self, name: str) -> str:
+        """A part of the address."""
+        return str(self.request.path_params[name])
+
+
+Answer = Callable[[Asked], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -113,7 +125,7 @@ class _Board:
             person = await self._scheduler.person(request)
             if not person.may_read:
                 raise HTTPException(403, f"{person.name} may not see the board")
-            return await answer(request, person)
+            return await answer(Asked(request, person))
 
         return endpoint
 
@@ -121,17 +133,19 @@ class _Board:
         async def endpoint(request: Request) -> Response:
             person = await self._scheduler.person(request)
             _from_our_page(request)
-            allowed = person.may_approve if request.url.path.rsplit("/", 1)[1] in ("approve", "reject") else None
-            if not (person.may_act if allowed is None else allowed):
-                raise HTTPException(403, f"{person.name} may look and not decide: an account with the role user is needed")
-            done = await answer(request, person)
+            on_message = request.url.path.rsplit("/", 1)[1] in ("approve", "reject")
+            if not (person.may_approve if on_message else person.may_act):
+                raise HTTPException(
+                    403, f"{person.name} may look and not decide: an account with the role user is needed"
+                )
+            done = await answer(Asked(request, person))
             self._kept = None  # whoever looks next sees what was done
             return done
 
         return endpoint
 
-    async def state(self, request: Request, person: Person) -> Response:
-        return _json(await self._now() | {"person": {"name": person.name, "may_act": person.may_act}})
+    async def state(self, asked: Asked) -> Response:
+        return _json(await self._now() | {"person": {"name": asked.person.name, "may_act": asked.person.may_act}})
 
     async def _now(self) -> dict[str, Any]:
         async with self._lock:
@@ -147,36 +161,36 @@ class _Board:
                 feed |= {"state": "paused", "why": "paused_here", "reason": "its DAG is paused in Airflow"}
         return found | {"version": __version__, "airflow": "../", "parts": self._scheduler.parts()}
 
-    async def review(self, request: Request, person: Person) -> Response:
+    async def review(self, _: Asked) -> Response:
         return _json({"candidates": await run_in_threadpool(pipeline.register_candidates)})
 
-    async def work(self, request: Request, person: Person) -> Response:
-        subject = request.query_params.get("subject", "")
+    async def work(self, asked: Asked) -> Response:
+        subject = asked.request.query_params.get("subject", "")
         return _json({"work": await run_in_threadpool(pipeline.ledger, subject)})
 
-    async def document(self, request: Request, person: Person) -> Response:
-        name, body = await run_in_threadpool(pipeline.raw_document, request.path_params["sha256"])
+    async def document(self, asked: Asked) -> Response:
+        name, body = await run_in_threadpool(pipeline.raw_document, asked.part("sha256"))
         # as it came, for a person to look at: never anything that a browser would run
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
         return Response(body, 200, _HEADERS | headers, "application/octet-stream")
 
-    async def alert(self, request: Request, person: Person) -> Response:
-        return _json(await run_in_threadpool(pipeline.show_alert, request.path_params["identifier"]))
+    async def alert(self, asked: Asked) -> Response:
+        return _json(await run_in_threadpool(pipeline.show_alert, asked.part("identifier")))
 
-    async def retry(self, request: Request, person: Person) -> Response:
-        told = await _body(request)
+    async def retry(self, asked: Asked) -> Response:
+        told = await _body(asked.request)
         (done, *_) = await run_in_threadpool(
-            pipeline.retry, request.path_params["sha256"], accept=told.get("accept") is True, by=person.name
+            pipeline.retry, asked.part("sha256"), accept=told.get("accept") is True, by=asked.person.name
         )
         return _json({"outcome": done.outcome, "cause": done.cause})
 
-    async def dismiss(self, request: Request, person: Person) -> Response:
-        reason = _text(await _body(request), "reason")
-        await run_in_threadpool(pipeline.dismiss, request.path_params["sha256"], by=person.name, reason=reason)
+    async def dismiss(self, asked: Asked) -> Response:
+        reason = _text(await _body(asked.request), "reason")
+        await run_in_threadpool(pipeline.dismiss, asked.part("sha256"), by=asked.person.name, reason=reason)
         return _json({})
 
-    async def decide(self, request: Request, person: Person) -> Response:
-        told = await _body(request)
+    async def decide(self, asked: Asked) -> Response:
+        told = await _body(asked.request)
         verdict = _text(told, "verdict")
         if verdict not in ("same", "different"):
             raise UsageError(f"{verdict[:40]!r} is no verdict", remedy="same or different")
@@ -185,31 +199,31 @@ class _Board:
             _text(told, "left"),
             _text(told, "right"),
             verdict,  # type: ignore[arg-type]
-            by=person.name,
+            by=asked.person.name,
             reason=_text(told, "reason"),
         )
         return _json(done)
 
-    async def approve(self, request: Request, person: Person) -> Response:
-        return await self._decide(request, person, "approve")
+    async def approve(self, asked: Asked) -> Response:
+        return await self._decide(asked, "approve")
 
-    async def reject(self, request: Request, person: Person) -> Response:
-        return await self._decide(request, person, "reject")
+    async def reject(self, asked: Asked) -> Response:
+        return await self._decide(asked, "reject")
 
-    async def _decide(self, request: Request, person: Person, decision: str) -> Response:
-        told = await _body(request)
+    async def _decide(self, asked: Asked, decision: str) -> Response:
+        told = await _body(asked.request)
         reason = told.get("reason", "")
         if not isinstance(reason, str):
             raise UsageError("the reason is no text", remedy="write a sentence")
-        identifier = request.path_params["identifier"]
+        identifier = asked.part("identifier")
         done = await run_in_threadpool(
-            pipeline.decide_alert, identifier, decision, person.name, _text(told, "sha256"), reason
+            pipeline.decide_alert, identifier, decision, asked.person.name, _text(told, "sha256"), reason
         )
         return _json(done)
 
 
-async def _file(request: Request, person: Person) -> Response:
-    name = request.path_params.get("name", "index.html")
+async def _file(asked: Asked) -> Response:
+    name = asked.request.path_params.get("name", "index.html")
     path = _PAGE / name
     if "/" in name or path.suffix not in _TYPES or not path.is_file():
         raise HTTPException(404, "there is no such file")
@@ -249,17 +263,19 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, _HEADERS | {"Cache-Control": "no-store"}, "application/json")
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     remedy = "log in again" if error.status_code == 401 else ""
     return _json({"cause": error.detail, "remedy": remedy}, error.status_code)
 
 
-def _failed(request: Request, error: Exception) -> Response:
+def _failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, BousaiError)
     return _json({"cause": error.cause, "remedy": error.remedy}, 409 if isinstance(error, UsageError) else 503)
 
 
 def _broken(request: Request, error: Exception) -> Response:
     _log.error("board: %s", request.url.path, exc_info=error)
-    return _json({"cause": f"a fault of the board: {type(error).__name__}", "remedy": "see the log of the api-server"}, 500)
+    return _json(
+        {"cause": f"a fault of the board: {type(error).__name__}", "remedy": "see the log of the api-server"}, 500
+    )

@@ -38,6 +38,7 @@ from bousai.pipeline.messages import (
     newest_alert,
     show_alert,
 )
+from bousai.pipeline.overview import ledger, overview, raw_document
 from bousai.pipeline.picture import FORMATS, layer_as_known, layer_files, layer_geojson, recorded
 from bousai.pipeline.publishing import publish_layers, tile_layers
 from bousai.pipeline.questions import history, moments, open_issues, outcomes, revisions_numbered, revisions_of, trace
@@ -82,6 +83,7 @@ __all__ = [
     "layer_as_known",
     "layer_files",
     "layer_geojson",
+    "ledger",
     "list_alerts",
     "make_alerts",
     "make_notices",
@@ -93,6 +95,7 @@ __all__ = [
     "open_issues",
     "opened",
     "outcomes",
+    "overview",
     "parsed",
     "parser_of",
     "prefecture_name",
@@ -100,6 +103,7 @@ __all__ = [
     "prepare",
     "publish_alerts",
     "publish_layers",
+    "raw_document",
     "recorded",
     "register_candidates",
     "register_decide",

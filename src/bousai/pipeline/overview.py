@@ -1,5 +1,5 @@
-"""What the operators' board shows, in one answer: feeds, what waits for a person, what is stale because of it, what was
-done and what failed."""
+"""What the operators' board shows, in one answer: feeds, what waits for a person, what is stale because of it, what
+was done and what failed."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _undecided(house: House) -> list[Message]:
 def _waiting(house: House, message: Message) -> dict[str, Any]:
     decisions = store.decisions_of(house.store, message.number)
     approvals = [one for one in decisions if one.decision == "approve" and one.sha256 == message.sha256]
-    line = orjson.loads(orjson.dumps(told(message)))
+    line: dict[str, Any] = orjson.loads(orjson.dumps(told(message)))
     return line | {
         "sha256": message.sha256,
         "lapses_at": book.iso(message.lapses_at),
@@ -216,7 +216,9 @@ def ledger(subject: str, settings: Settings | None = None) -> list[dict[str, Any
     with opened(settings) as house:
         since = house.now() - _DAY
         subjects = [subject, *(f"{tree}/{subject}" for tree in ("public", "exercise", "responders"))]
-        found = [one for name in subjects for one in store.works(house.store, since=since, subject=name, limit=_WORKS)]
+        found = [
+            one for name in subjects for one in store.works(house.store, since=since, subject=name, limit=_WORKS)
+        ]
         found.sort(key=lambda one: one.started_at, reverse=True)
         return [dict(book.told(one)) for one in found[:_WORKS]]
 
