@@ -360,4 +360,4 @@ def test_in_the_iframe_of_airflow(browser: Browser, server: Server) -> None:
             frame.locator("a[download]").first.click()
         assert download.value.suggested_filename.endswith(".bin")
         frame.get_by_role("link", name="AirflowでDAGを開く").click()
-        page.wait_for_url("**/dags/feed_jma_volcano")
+        page.wait_for_url("**/dags/feed__jma_volcano")

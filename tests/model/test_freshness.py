@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bousai.model import SourceFreshness, freshness, join_status
 
@@ -122,3 +124,42 @@ def test_anything_touched_by_an_exercise_stays_one() -> None:
     order = ("actual", "exercise", "test")
     for one, other in product(order, order):
         assert join_status(one, other) == order[max(order.index(one), order.index(other))]
+
+
+_MINUTES = st.none() | st.integers(0, 3000)
+
+
+@given(
+    contact=_MINUTES,
+    content=_MINUTES,
+    made=_MINUTES,
+    asked=_MINUTES,
+    held=st.none() | st.just("refused"),
+    waits=st.tuples(st.integers(1, 2000), st.integers(1, 2000)),
+)
+def test_silence_never_makes_a_feed_better(
+    contact: int | None,
+    content: int | None,
+    made: int | None,
+    asked: int | None,
+    held: str | None,
+    waits: tuple[int, int],
+) -> None:
+    """Nothing comes, time goes by: a feed that was dead for what it answered is not "late" when it stops answering."""
+
+    def later(age: int | None, minutes: int) -> int | None:
+        return None if age is None else age + minutes
+
+    ranks = []
+    for minutes in (0, waits[0], sum(waits)):
+        found = judged(
+            later(contact, minutes),
+            later(content, minutes),
+            held=held,
+            asked=later(asked, minutes),
+            made=later(made, minutes),
+            alive_within=7200,
+            content_within=14400,
+        )
+        ranks.append(["ok", "quiet", "held", "late", "dead"].index(found.state))
+    assert ranks == sorted(ranks)

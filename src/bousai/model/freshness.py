@@ -8,6 +8,7 @@ from typing import Literal
 
 from bousai.model.revision import SourceFreshness, Why
 
+Bad = Literal["late", "dead"]
 _POLLS = 5
 """So many polls may be left out before it is we who are silent, not the source."""
 
@@ -50,37 +51,41 @@ def freshness(
     its last statement it always makes another. Past that it is late, past twice that dead: a cache answers for ever.
     """
 
-    def silent() -> tuple[Literal["late", "dead"], timedelta] | None:
-        assert last_contact_at is not None
-        age = now - last_contact_at
-        if age > timedelta(seconds=dead_after):
-            return "dead", age
-        return ("late", age) if age > timedelta(seconds=late_after) else None
-
-    def past(at: datetime | None, within: int | None) -> tuple[Literal["late", "dead"], timedelta] | None:
-        if at is None or within is None or now - at <= timedelta(seconds=within):
+    def past(at: datetime | None, late: float | None, dead: float | None) -> Bad | None:
+        if at is None or late is None or dead is None or now - at <= timedelta(seconds=late):
             return None
-        return "dead" if now - at > timedelta(seconds=2 * within) else "late", now - at
+        return "dead" if now - at > timedelta(seconds=dead) else "late"
 
+    def unanswered(at: datetime) -> tuple[Why, str]:
+        if last_attempt_at is None or now - last_attempt_at <= timedelta(seconds=max(_POLLS * every, 300)):
+            return "no_answer", f"no answer for {_age(now - at)}: {last_error or 'not polled'}"
+        return "not_polled", f"not asked for {_age(now - last_attempt_at)}: is the scheduler running?"
+
+    def frozen(at: datetime) -> tuple[Why, str]:
+        said = f"the source answers with what it made {_age(now - at)} ago, and always makes it anew"
+        return "frozen", said
+
+    def overdue(at: datetime) -> tuple[Why, str]:
+        within = _age(timedelta(seconds=content_within or 0))
+        return "overdue", f"the source has said nothing for {_age(now - at)}, and always does within {within}"
+
+    signs = [
+        (past(last_contact_at, late_after, dead_after), last_contact_at, unanswered),
+        (past(source_made_at, alive_within, _twice(alive_within)), source_made_at, frozen),
+        (past(last_content_at, content_within, _twice(content_within)), last_content_at, overdue),
+    ]
+    # the worst of them: a cache that has answered for days with one page is no better for not answering now
+    bad = next((one for word in ("dead", "late") for one in signs if one[0] == word), None)
+    state: str
     why: Why
     since = last_contact_at
-    state: str
     if disabled is not None:
         state, why, reason = "paused", "disabled", disabled
     elif last_contact_at is None:
         state, why, reason = "dead", "never_read", last_error or "never read"
-    elif (found := silent()) is not None:
-        asked = last_attempt_at is None or now - last_attempt_at <= timedelta(seconds=max(_POLLS * every, 300))
-        why = "no_answer" if asked else "not_polled"
-        state, reason = found[0], f"no answer for {_age(found[1])}: {last_error or 'not polled'}"
-        if not asked:
-            reason = f"not asked for {_age(now - (last_attempt_at or last_contact_at))}: is the scheduler running?"
-    elif (found := past(source_made_at, alive_within)) is not None:
-        state, why, since = found[0], "frozen", source_made_at
-        reason = f"the source answers with what it made {_age(found[1])} ago, and always makes it anew"
-    elif (found := past(last_content_at, content_within)) is not None:
-        state, why, since = found[0], "overdue", last_content_at
-        reason = f"the source has said nothing for {_age(found[1])}, and always does within {_hours(content_within)}"
+    elif bad is not None and bad[0] is not None and bad[1] is not None:
+        state, since = bad[0], bad[1]
+        why, reason = bad[2](since)
     elif held is not None:
         state, why, reason = "held", "refused", held
     elif last_content_at is None or now - last_content_at > timedelta(seconds=late_after):
@@ -104,5 +109,5 @@ def freshness(
     )
 
 
-def _hours(seconds: int | None) -> str:
-    return _age(timedelta(seconds=seconds or 0))
+def _twice(seconds: int | None) -> int | None:
+    return None if seconds is None else 2 * seconds

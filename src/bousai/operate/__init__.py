@@ -17,5 +17,6 @@ nothing but `bousai prepare`, `bousai serve` and the names of settings.
 """
 
 from bousai.operate.start import up
+from bousai.operate.status import parts_now
 
-__all__ = ["up"]
+__all__ = ["parts_now", "up"]

@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from bousai import settings as settings_module
 from bousai.operate import processes
+from bousai.settings import Settings
 
 State = Literal["starting", "running", "waiting", "stopping", "stopped"]
 
@@ -66,3 +68,24 @@ def running(status: Status, at: datetime | None = None) -> bool:
     age = ((at or datetime.now(UTC)) - status.written_at).total_seconds()
     found = processes.table().get(status.supervisor)
     return age < FRESH_SECONDS and found is not None and not found.dead
+
+
+def parts_now(settings: Settings | None = None) -> list[dict[str, Any]] | None:
+    """The parts as the board shows them, None where no supervisor of ours runs on this data folder. One dict a part:
+    name, state, since (ISO 8601, UTC), restarts, pss and limit (bytes; pss None before it was measured), last_exit."""
+    own = settings_module.load() if settings is None else settings
+    found = read(own.data / "airflow" / "parts.json")
+    if found is None or not running(found):
+        return None
+    return [
+        {
+            "name": part.name,
+            "state": part.state,
+            "since": part.since.isoformat(),
+            "restarts": part.restarts,
+            "pss": part.pss_bytes,
+            "limit": part.limit_bytes,
+            "last_exit": part.last_exit,
+        }
+        for part in found.parts
+    ]

@@ -93,7 +93,7 @@ def _feed(
         "title_en": feed.title_en,
         "publisher": feed.publisher,
         "state": state.state,
-        "why": "terms" if state.why == "disabled" else state.why,
+        "why": state.why,
         "reason": state.reason,
         "since": book.iso(state.since),
         "every": feed.every,
@@ -196,7 +196,7 @@ def _calendar(house: House) -> list[dict[str, Any]]:
             "source": one.source,
             "when_ja": one.when_ja,
             "when_en": one.when_en,
-            "days": None if one.first is None else (one.first - today).days,
+            "days": None if one.first is None or one.last is None else (one.first - today).days,
         }
         for one in entries
     ]

@@ -150,7 +150,7 @@ function glance(state) {
       "button",
       {
         type: "button",
-        class: n > 0 ? `count ${state}` : "count none",
+        class: n > 0 ? `count ${state}` : "count zero",
         "data-state": state,
         title: t("glance_one", { state: t(`state_${state}`), n }),
         onclick: () => {

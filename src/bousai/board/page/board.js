@@ -11,7 +11,7 @@ import { now, setClock, t } from "./words.js";
  *   fetched_at: string | null, stored_at: string | null, published_at: string | null}} Way
  * @typedef {{code: string, severity: string, cause: string, remedy: string, raised_at: string}} LastIssue
  * @typedef {{feed: string, title_ja: string, title_en: string, publisher: string, state: FeedState, why: string,
- *   reason: string, error: string | null, since: string | null, every: number, late_after: number,
+ *   reason: string, since: string | null, every: number, late_after: number,
  *   dead_after: number, content_within: number | null, last_content_at: string | null, last_fetch_at: string | null,
  *   source_made_at: string | null, next_due_at: string | null, waiting: number, dag_id: string,
  *   stale_layers: string[], stale_alerts: string[], stages: Stages | null, ways: Way[], issues: number,

@@ -29,7 +29,7 @@ function inWords(stages) {
  */
 export function delayBar(stages) {
   const those = measured(stages);
-  if (!stages || those.length === 0) return h("span", { class: "soft" }, t("no_documents"));
+  if (!stages || those.length === 0) return h("span", { class: "soft", title: t("no_documents") }, "—");
   const sum = those.reduce((all, one) => all + one.p50, 0);
   const far = those.reduce((all, one) => all + one.p95, 0);
   const scale = 118 / Math.max(far, sum, 0.001);

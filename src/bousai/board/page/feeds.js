@@ -37,16 +37,16 @@ function wanted() {
 }
 
 /**
- * The worst state first; of those the feed by which most is stale, then by name.
+ * The worst state first; of those the feed that most alerts need, then most layers, then by name.
  * @param {Feed} a @param {Feed} b
  */
 export function worse(a, b) {
-  return STATES.indexOf(a.state) - STATES.indexOf(b.state) || affected(b) - affected(a) || (a.feed < b.feed ? -1 : 1);
-}
-
-/** @param {Feed} feed */
-function affected(feed) {
-  return feed.stale_layers.length + feed.stale_alerts.length;
+  return (
+    STATES.indexOf(a.state) - STATES.indexOf(b.state) ||
+    b.stale_alerts.length - a.stale_alerts.length ||
+    b.stale_layers.length - a.stale_layers.length ||
+    (a.feed < b.feed ? -1 : 1)
+  );
 }
 
 /** @param {Feed} feed */
@@ -196,13 +196,18 @@ function state(feed) {
   ];
 }
 
+/** States of which the server knows more than the words do. */
+const SAYS = ["no_answer", "never_read", "refused", "disabled"];
+/** So many layers are named in a row; all of them are named where it is opened. */
+const NAMED = 4;
+
 /** @param {Feed} feed */
 function means(feed) {
   const todo = remedy(feed);
   return [
     h("p", null, meaning(feed)),
     todo ? h("p", { class: "remedy" }, h("b", null, t("remedy")), " ", todo) : null,
-    feed.error && feed.state !== "ok" ? h("p", { class: "detail" }, foreign(feed.error)) : null,
+    SAYS.includes(feed.why) && feed.reason ? h("p", { class: "detail" }, foreign(feed.reason)) : null,
   ];
 }
 
@@ -240,10 +245,16 @@ function stale(feed) {
   if (feed.stale_layers.length + feed.stale_alerts.length === 0) return h("span", { class: "soft" }, "—");
   return [
     feed.stale_layers.length > 0 &&
-      h("p", null, h("b", null, many("layers_n", feed.stale_layers.length)), " ", layerText(feed.stale_layers)),
+      h("p", null, h("b", null, many("layers_n", feed.stale_layers.length)), " ", someLayers(feed.stale_layers)),
     feed.stale_alerts.length > 0 &&
       h("p", null, h("b", null, many("alerts_n", feed.stale_alerts.length)), " ", list(feed.stale_alerts)),
   ];
+}
+
+/** @param {string[]} ids */
+function someLayers(ids) {
+  if (ids.length <= NAMED + 1) return layerText(ids);
+  return t("night_stale_many", { layers: layerText(ids.slice(0, NAMED)), n: ids.length - NAMED });
 }
 
 /** @param {Feed} feed */
@@ -277,7 +288,6 @@ function details(feed) {
           fact("title_other", foreign(pick(feed.title_en, feed.title_ja), language() === "ja" ? "en" : "ja")),
           fact("since_when", when(feed.since)),
           fact("server_says", feed.reason ? foreign(feed.reason) : null),
-          fact("last_error", feed.error ? foreign(feed.error) : null),
           fact("last_answer", when(feed.last_fetch_at)),
           fact("last_content", when(feed.last_content_at)),
           fact("heartbeat", feed.source_made_at ? when(feed.source_made_at) : t("no_heartbeat")),

@@ -54,11 +54,11 @@ export function calendar() {
   if (those.length === 0) return none("calendar_none");
   return table(
     t("calendar_caption"),
-    [["date"], ["days", "days"], ["event", "wide"], ["todo", "wide"], ["source"]],
+    [["date"], ["days", "days"], ["event", "wide"], ["todo", "wide"], ["source", "short"]],
     those.map((one) => ({
       key: `${one.date} ${one.subject} ${one.event}`,
       cells: [
-        one.date ? h("time", { datetime: one.date }, one.date) : pick(one.when_ja, one.when_en),
+        pick(one.when_ja, one.when_en),
         days(one.days),
         [
           h("b", null, `${said(`event_${one.event}`, one.event)} `),
@@ -93,10 +93,7 @@ export function system() {
             key: `${one.dag_id} ${one.task_id} ${one.run_id}`,
             cells: [
               [
-                airflow(
-                  `dags/${encodeURIComponent(one.dag_id)}/runs/${encodeURIComponent(one.run_id)}/tasks/${encodeURIComponent(one.task_id)}`,
-                  `${one.dag_id} / ${one.task_id}`,
-                ),
+                airflow(runPath(one), one.task_id ? `${one.dag_id} / ${one.task_id}` : one.dag_id),
                 h("small", null, h("code", null, one.run_id)),
               ],
               tag(one.outcome, "outcome_"),
@@ -127,6 +124,12 @@ export function system() {
     parts === null ? none("parts_unknown") : running(parts),
     h("p", { class: "soft" }, `bousai ${version}`),
   ];
+}
+
+/** A run that did not end in time has no task that failed. @param {import("./board.js").Failure} one */
+function runPath(one) {
+  const run = `dags/${encodeURIComponent(one.dag_id)}/runs/${encodeURIComponent(one.run_id)}`;
+  return one.task_id ? `${run}/tasks/${encodeURIComponent(one.task_id)}` : run;
 }
 
 /** @param {import("./board.js").Part[]} parts */
