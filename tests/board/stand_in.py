@@ -68,7 +68,7 @@ class Board:
         now = self.now()
         state: dict[str, Any] = {
             "now": iso(now),
-            "person": {"name": "toban", "may_act": self.may_act},
+            "person": {"name": "toban", "may_act": self.may_act, "may_approve": self.may_act},
             "version": "0.0-訓練",
             "airflow": "/",
             "public_url": "https://example.jp/public",
@@ -157,7 +157,7 @@ class Board:
             if one["identifier"] == identifier or self.hostile:
                 return one | {
                     "cap": cap(one),
-                    "stages": stages(1.0),
+                    "stages": {"issued_recorded": 2.5, "recorded_built": 0.2, "built_released": None},
                     "decisions": [
                         {
                             "decision": "approve",
@@ -256,7 +256,8 @@ def feeds(now: datetime) -> list[dict[str, Any]]:
         feed("jma_extra", "気象警報", "Weather warnings", "ok", "fresh", 0.5, 12),
         feed("jma_earthquake", "地震・津波", "Earthquakes and tsunami", "quiet", "nothing_new", 0.3, 2600),
         feed("jma_volcano", "火山", "Volcanoes", "dead", "no_answer", 185, 600,
-             reason="no answer for 3 h: HTTP 503 Service Unavailable", stale_layers=["volcano_warning"], stale_alerts=["volcano_relay"],
+             reason="no answer for 3 h: HTTP 503 Service Unavailable", stale_layers=["volcano_warning"],
+             stale_alerts=["volcano_relay"],
              next_due_at=iso(now - timedelta(hours=3)), issues=4,
              last_issue={"code": "parse.unknown_kind", "severity": "warning", "cause": "kind 99 is not known",
                          "remedy": "update the code list", "raised_at": iso(now - timedelta(hours=9))}),

@@ -145,7 +145,7 @@ def test_silence_never_makes_a_feed_better(
     held: str | None,
     waits: tuple[int, int],
 ) -> None:
-    """Nothing comes, time goes by: a feed that was dead for what it answered is not "late" when it stops answering."""
+    """Nothing comes, time goes by: a feed that is dead by what it answers is not late without answers."""
 
     def later(age: int | None, minutes: int) -> int | None:
         return None if age is None else age + minutes

@@ -145,7 +145,7 @@ class _Board:
         return endpoint
 
     async def state(self, asked: Asked) -> Response:
-        return _json(await self._now() | {"person": {"name": asked.person.name, "may_act": asked.person.may_act}})
+        return _json(await self._now() | {"person": _told(asked.person)})
 
     async def _now(self) -> dict[str, Any]:
         async with self._lock:
@@ -220,6 +220,10 @@ class _Board:
             pipeline.decide_alert, identifier, decision, asked.person.name, _text(told, "sha256"), reason
         )
         return _json(done)
+
+
+def _told(person: Person) -> dict[str, Any]:
+    return {"name": person.name, "may_act": person.may_act, "may_approve": person.may_approve}
 
 
 async def _file(asked: Asked) -> Response:

@@ -39,6 +39,7 @@ def show_alert(identifier: str, settings: Settings | None = None) -> dict[str, A
     with opened(settings) as house:
         message = _named(house, identifier)
         return told(message) | {
+            "sha256": message.sha256,
             "author": message.author,
             "approvals_needed": message.approvals,
             "lapses_at": message.lapses_at,

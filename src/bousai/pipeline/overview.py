@@ -43,9 +43,7 @@ def overview(settings: Settings | None = None) -> dict[str, Any]:
             "stages": facts.told_stages(times.everywhere),
             "issues": [_issue(one) for one in reversed(issues[-_ISSUES:])],
             "issue_count": len(issues),
-            "quarantine": [
-                _refused(house, one, issues) for documents in refused.values() for one in reversed(documents)
-            ],
+            "quarantine": [_refused(house, one) for documents in refused.values() for one in reversed(documents)],
             "alerts": [_waiting(house, one) for one in _undecided(house)],
             "undelivered": [
                 {
@@ -125,7 +123,7 @@ def _issue(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in names} | {"stale": row["stale"].split(), **times}
 
 
-def _refused(house: House, one: Document, issues: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _refused(house: House, one: Document) -> dict[str, Any]:
     feed = house.catalogue.feeds[one.raw.feed]
     return {
         "sha256": one.raw.sha256,
@@ -137,7 +135,6 @@ def _refused(house: House, one: Document, issues: Sequence[Mapping[str, Any]]) -
         "fetched_at": one.raw.fetched_at.isoformat(),
         "size": one.raw.size,
         "stale": [layer.id for layer in house.catalogue.layers_of(feed)],
-        "issues": sum(row["sha256"] == one.raw.sha256 for row in issues),
     }
 
 

@@ -1,8 +1,7 @@
 // Alerts that wait for a person's approval. What is approved is the text that was shown: its SHA-256 goes with the
 // decision, and where the text has changed since it was opened nothing can be decided.
 
-import { ask, busy, chosen, forget, known, mayAct, until } from "./board.js";
-import { delayChart } from "./charts.js";
+import { ask, busy, chosen, forget, known, mayApprove, until } from "./board.js";
 import { h } from "./dom.js";
 import { causeAndRemedy, decide, flatDetail, foreign, idOf, none, opener, table, tag, when } from "./parts.js";
 import { fullTime, language, length, list, pick, said, t } from "./words.js";
@@ -55,7 +54,7 @@ function card(alert) {
     h(
       "h3",
       null,
-      opener(id, [mark(alert.status), pick(alert.headline_ja, alert.headline_en)], idOf(id), {
+      opener(id, pick(alert.headline_ja, alert.headline_en), idOf(id), {
         "data-alert": alert.identifier,
       }),
     ),
@@ -140,7 +139,19 @@ function message(alert) {
         shown.deliveries.map((one, at) => h("li", { key: at }, h("code", null, flatDetail(one)))),
       ),
     ],
-    shown.stages && [h("h4", null, t("delay")), delayChart(shown.stages)],
+    h("h4", null, t("delay")),
+    h(
+      "dl",
+      { class: "facts" },
+      Object.entries(shown.stages).map(([stage, seconds]) =>
+        h(
+          "div",
+          { key: stage },
+          h("dt", null, said(`took_${stage}`, stage)),
+          h("dd", null, seconds === null ? "—" : length(seconds)),
+        ),
+      ),
+    ),
   ];
 }
 
@@ -161,7 +172,7 @@ function again(address) {
 
 /** @param {Alert} alert @param {Message} shown @param {string} address */
 function decision(alert, shown, address) {
-  if (!mayAct() || alert.state !== "awaiting") return null;
+  if (!mayApprove() || alert.state !== "awaiting") return null;
   if (alert.sha256 !== shown.sha256) {
     return h(
       "div",
@@ -181,32 +192,36 @@ function decision(alert, shown, address) {
     "div",
     { class: "judge", "aria-busy": String(busy(key)) },
     alert.approvals_needed - alert.approvals > 1 && h("p", { class: "note" }, t("two_persons")),
-    decide(key, [
-      {
-        id: "approve",
-        text: mark(alert.status) + t("approve"),
-        class: "grave",
-        address: `${address}/approve`,
-        body,
-        told: told(t("approved")),
-        reason: "wanted",
-        confirm: h(
-          "div",
-          { class: "confirm" },
-          h("p", null, h("b", null, mark(alert.status) + t("approve_confirm"))),
-          h("p", null, pick(alert.headline_ja, alert.headline_en)),
-          h("p", null, t("sha256"), " ", h("code", { class: "sha" }, shown.sha256)),
-        ),
-      },
-      {
-        id: "reject",
-        text: t("reject"),
-        address: `${address}/reject`,
-        body,
-        told: told(t("rejected")),
-        reason: "needed",
-      },
-    ]),
+    decide(
+      key,
+      [
+        {
+          id: "approve",
+          text: mark(alert.status) + t("approve"),
+          class: "grave",
+          address: `${address}/approve`,
+          body,
+          told: told(t("approved")),
+          reason: "wanted",
+          confirm: h(
+            "div",
+            { class: "confirm" },
+            h("p", null, h("b", null, mark(alert.status) + t("approve_confirm"))),
+            h("p", null, pick(alert.headline_ja, alert.headline_en)),
+            h("p", null, t("sha256"), " ", h("code", { class: "sha" }, shown.sha256)),
+          ),
+        },
+        {
+          id: "reject",
+          text: t("reject"),
+          address: `${address}/reject`,
+          body,
+          told: told(t("rejected")),
+          reason: "needed",
+        },
+      ],
+      mayApprove(),
+    ),
   );
 }
 

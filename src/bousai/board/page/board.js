@@ -25,7 +25,7 @@ import { now, setClock, t } from "./words.js";
  *   severity: string, headline_ja: string, headline_en: string, munis: string[], sent: string, expires: string,
  *   lapses_at: string | null, sha256: string, author: string, approvals_needed: number, approvals: number,
  *   decided_by: string[]}} Alert
- * @typedef {Alert & {cap: string, stages: Stages | null,
+ * @typedef {Alert & {cap: string, stages: Record<string, number | null>,
  *   decisions: {decision: string, person: string, sha256: string, reason: string, decided_at: string}[],
  *   deliveries: Record<string, any>[]}} Message
  * @typedef {{identifier: string, subscription: string, state: string, attempts: number, cause: string,
@@ -43,7 +43,7 @@ import { now, setClock, t } from "./words.js";
  * @typedef {{key: string, name: string, address: string | null, source: string, muni_code: string | null,
  *   since: string | null, until: string | null, place_id: string | null}} Shelter
  * @typedef {{left: Shelter, right: Shelter, distance_m: number | null, score: number, reasons: string[]}} Candidate
- * @typedef {{now: string, person: {name: string, may_act: boolean}, version: string, airflow: string,
+ * @typedef {{now: string, person: {name: string, may_act: boolean, may_approve: boolean}, version: string, airflow: string,
  *   public_url: string, map_url: string | null, feeds: Feed[], stages: Stages | null, issues: Issue[],
  *   issue_count: number, quarantine: Waiting[], alerts: Alert[], undelivered: Undelivered[], layers: Layer[],
  *   calendar: Entry[], work: Record<string, Work | null>, parts: Part[] | null, failures: Failure[]}} State
@@ -117,6 +117,10 @@ export function anything() {
 
 export function mayAct() {
   return state?.person.may_act === true;
+}
+
+export function mayApprove() {
+  return state?.person.may_approve === true;
 }
 
 /** Why what is shown must not be believed: null, "lost" (no answer), "login" or "old" (of more than a minute ago). */

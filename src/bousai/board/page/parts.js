@@ -157,10 +157,10 @@ export function answered(asked, shown) {
 /**
  * Buttons to decide something: one at a time, with a question or a reason where there is one to be given. Nothing for
  * who may not act.
- * @param {string} key what is decided @param {Choice[]} choices
+ * @param {string} key what is decided @param {Choice[]} choices @param {boolean} [may]
  */
-export function decide(key, choices) {
-  if (!mayAct()) return null;
+export function decide(key, choices, may = mayAct()) {
+  if (!may) return null;
   const asked = choices.find((one) => chosen.open.has(`${key} ${one.id}`));
   const wait = busy(key);
   if (asked) return form(key, asked, wait);
