@@ -335,6 +335,7 @@ def alerts(now: datetime) -> list[dict[str, Any]]:
             "headline_ja": "大津波警報が発表されました（架空）",
             "headline_en": "Major tsunami warning (made up)",
             "munis": ["14205", "14999"],
+            "issued_at": iso(now - timedelta(minutes=3)),
             "sent": iso(now - timedelta(minutes=2)),
             "expires": iso(now + timedelta(hours=3)),
             "lapses_at": iso(now + timedelta(minutes=8)) if state == "awaiting" else None,

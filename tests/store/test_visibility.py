@@ -93,7 +93,7 @@ def everything_public(opened: store.Store) -> list[Any]:
             )
         ]
     told += [[(c.op, c.recorded_at, c.scope, c.item_id) for c in store.changes(opened)]]
-    told += [store.last_bulletin_at(opened, "feed"), store.log_position(opened)[1]]
+    told += [store.last_bulletins_at(opened).get("feed"), store.log_position(opened)[1]]
     told += [store.borrowed_geometry(opened, "shelter", LATE, None, "actual", ["17204"])]
     return told
 
@@ -246,8 +246,8 @@ def test_traces_and_counts_are_those_of_a_circle(opened: store.Store) -> None:
     assert store.history(opened, "shelter", "b") == []
     keys = [("actual", "shelter", "s", circle) for circle in VISIBILITIES]
     assert list(store.current_counts(opened, keys).values()) == [1, 2, 2]  # type: ignore[arg-type]
-    assert store.last_bulletin_at(opened, "feed") == T0
-    assert store.last_bulletin_at(opened, "feed", visibility="isut") == T0 + timedelta(hours=1)
+    assert store.last_bulletins_at(opened)["feed"] == T0
+    assert store.last_bulletins_at(opened, visibility="isut")["feed"] == T0 + timedelta(hours=1)
 
 
 def test_a_store_from_before_is_public(tmp_path: Path) -> None:

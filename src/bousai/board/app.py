@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def create(scheduler: Scheduler) -> Starlette:
         ("/alerts/{identifier}/approve", board.approve),
         ("/alerts/{identifier}/reject", board.reject),
     ]
-    return Starlette(
+    app = Starlette(
         routes=[
             *(Route(path, board.reading(answer), methods=["GET"]) for path, answer in get),
             *(Route(path, board.acting(answer), methods=["POST"]) for path, answer in post),
@@ -94,6 +95,8 @@ def create(scheduler: Scheduler) -> Starlette:
         ],
         exception_handlers={HTTPException: _refused, BousaiError: _failed, Exception: _broken},
     )
+    app.router.redirect_slashes = False  # such an answer would ask nobody who he is, and have no headers of ours
+    return app
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,13 @@ class Asked:
         """A part of the address."""
         return str(self.request.path_params[name])
 
+    def digest(self) -> str:
+        """The SHA-256 in the address, whole: an act is on what was seen, not on all that begin alike."""
+        found = self.part("sha256")
+        if not re.fullmatch(r"[0-9a-f]{64}", found):
+            raise UsageError(f"{found[:80]!r} is no SHA-256", remedy="give all 64 digits of it")
+        return found
+
 
 Answer = Callable[[Asked], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -118,7 +128,8 @@ class _Board:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._lock = asyncio.Lock()
-        self._kept: tuple[float, dict[str, Any]] | None = None
+        self._acts = 0
+        self._kept: tuple[float, int, dict[str, Any]] | None = None
 
     def reading(self, answer: Answer) -> Endpoint:
         async def endpoint(request: Request) -> Response:
@@ -138,9 +149,10 @@ class _Board:
                 raise HTTPException(
                     403, f"{person.name} may look and not decide: an account with the role user is needed"
                 )
-            done = await answer(Asked(request, person))
-            self._kept = None  # whoever looks next sees what was done
-            return done
+            try:
+                return await answer(Asked(request, person))
+            finally:
+                self._acts += 1  # whoever looks next sees what was done, also where a state is just being made
 
         return endpoint
 
@@ -149,9 +161,10 @@ class _Board:
 
     async def _now(self) -> dict[str, Any]:
         async with self._lock:
-            if self._kept is None or time.monotonic() - self._kept[0] > _KEPT_SECONDS:
-                self._kept = (time.monotonic(), await run_in_threadpool(self._made))
-            return self._kept[1]
+            at, acts = time.monotonic(), self._acts
+            if self._kept is None or self._kept[1] != acts or at - self._kept[0] > _KEPT_SECONDS:
+                self._kept = (at, acts, await run_in_threadpool(self._made))
+            return self._kept[2]
 
     def _made(self) -> dict[str, Any]:
         found = pipeline.overview()
@@ -180,13 +193,13 @@ class _Board:
     async def retry(self, asked: Asked) -> Response:
         told = await _body(asked.request)
         (done, *_) = await run_in_threadpool(
-            pipeline.retry, asked.part("sha256"), accept=told.get("accept") is True, by=asked.person.name
+            pipeline.retry, asked.digest(), accept=told.get("accept") is True, by=asked.person.name
         )
         return _json({"outcome": done.outcome, "cause": done.cause})
 
     async def dismiss(self, asked: Asked) -> Response:
         reason = _text(await _body(asked.request), "reason")
-        await run_in_threadpool(pipeline.dismiss, asked.part("sha256"), by=asked.person.name, reason=reason)
+        await run_in_threadpool(pipeline.dismiss, asked.digest(), by=asked.person.name, reason=reason)
         return _json({})
 
     async def decide(self, asked: Asked) -> Response:
@@ -229,7 +242,7 @@ def _told(person: Person) -> dict[str, Any]:
 async def _file(asked: Asked) -> Response:
     name = asked.request.path_params.get("name", "index.html")
     path = _PAGE / name
-    if "/" in name or path.suffix not in _TYPES or not path.is_file():
+    if path.suffix not in _TYPES or name not in {one.name for one in _PAGE.iterdir()}:
         raise HTTPException(404, "there is no such file")
     return FileResponse(path, headers=_HEADERS, media_type=_TYPES[path.suffix])
 
@@ -245,10 +258,13 @@ def _from_our_page(request: Request) -> None:
 
 async def _body(request: Request) -> Mapping[str, Any]:
     """The JSON object of a request. Raises `UsageError`."""
-    if int(request.headers.get("content-length") or 0) > _BODY_BYTES:
-        raise UsageError("the request is too long", remedy="shorten the reason")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES:
+            raise UsageError("the request is too long", remedy="shorten the reason")
     try:
-        found = orjson.loads(await request.body())
+        found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise UsageError(f"not JSON: {error}", remedy="send a JSON object") from None
     if not isinstance(found, dict):

@@ -49,12 +49,15 @@ class Book:
         one = Entry(reference=reference)
         try:
             yield one
-        except Exception as error:
+        except BaseException as error:  # the scheduler ends what takes too long with one that is no Exception
             one.outcome = "failed"
             one.detail |= {"cause": cause_of(error), "remedy": error.remedy if isinstance(error, BousaiError) else ""}
-            raise
-        finally:
             self._add(verb, subject, at, time.monotonic() - begun, one)
+            raise
+        self._add(verb, subject, at, time.monotonic() - begun, one)
+        if time.monotonic() - self._since > _TOGETHER_SECONDS:
+            with suppress(Exception):  # the work goes on; what stays is written, or raised, at the end
+                self.write()
 
     def _add(self, verb: Verb, subject: str, at: datetime, seconds: float, one: Entry) -> None:
         row = Work(
@@ -72,14 +75,17 @@ class Book:
             row.seconds,
             extra={"work": told(row)},
         )
-        if time.monotonic() - self._since > _TOGETHER_SECONDS:
-            self.write()
 
     def write(self) -> None:
         """Write what has not been written yet."""
         with self._lock:
             rows, self._rows = self._rows, []
-        store.record_works(self.house.store, rows)
+        try:
+            store.record_works(self.house.store, rows)
+        except Exception:
+            with self._lock:
+                self._rows = rows + self._rows
+            raise
 
 
 @contextmanager
@@ -89,7 +95,7 @@ def book(house: House, actor: str = "") -> Iterator[Book]:
     own = Book(house, actor)
     try:
         yield own
-    except Exception:
+    except BaseException:
         with suppress(Exception):
             own.write()
         raise

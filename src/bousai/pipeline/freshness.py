@@ -50,6 +50,7 @@ def feed_states_for(
     """The state of each feed (default: of all), as a tier may see it."""
     now = house.now()
     states = {}
+    contents = store.last_bulletins_at(house.store, visibility=tier)
     for feed in house.catalogue.feeds.values() if feeds is None else feeds:
         contact = store.last_receipt(house.store, feed=feed.id, spared=True)
         attempt = store.last_receipt(house.store, feed=feed.id, good=False)
@@ -61,7 +62,7 @@ def feed_states_for(
             late_after=feed.late_after,
             dead_after=feed.dead_after,
             last_contact_at=None if contact is None else contact.requested_at,
-            last_content_at=store.last_bulletin_at(house.store, feed.id, visibility=tier),
+            last_content_at=contents.get(feed.id),
             last_error=None if attempt is None or attempt.error is None else attempt.error,
             # why a document was refused may have words of it: that is for those who run this installation
             held=_waiting(refused) if tier == "isut" or not refused else "its newest document was refused",

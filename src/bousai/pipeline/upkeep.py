@@ -41,7 +41,7 @@ def verify_archive(settings: Settings | None = None, *, part: int | None = None)
                 except ArchiveError as error:
                     found.append(Issue("archive_fault", error.cause, error.remedy, "error", digest))
             counted["faults"] = len(found)
-            store.add_issues(house.store, _ARCHIVE, found, house.now())
+            store.restate_issues(house.store, f"{_ARCHIVE}/{number}", ("archive_fault",), found, house.now())
             entry.detail |= {"part": number, **counted}
             return dict(counted)
 

@@ -122,14 +122,20 @@ def ways(store: Store, since: datetime) -> list[Way]:
     Where a telegram is listed in an index, it was seen with the last reading of that index before it was asked for.
     """
     with store.engine.connect() as connection:
-        recorded = connection.execute(
+        readings = connection.execute(
             sa.text(
                 "SELECT b.document_id, MIN(COALESCE(b.sent_at, b.issued_at)) AS issued, MIN(b.recorded_at) AS stored,"
                 " MAX(b.id) AS position FROM (SELECT * FROM bulletin WHERE recorded_at >= :since"
-                " AND replaced_by IS NULL ORDER BY id DESC LIMIT :most) b GROUP BY b.document_id ORDER BY position"
+                " ORDER BY id DESC LIMIT :most) b WHERE NOT EXISTS (SELECT 1 FROM bulletin e"
+                " WHERE e.document_id = b.document_id AND e.recorded_at < :since)"
+                " GROUP BY b.document_id, b.parser, b.parser_version ORDER BY position"
             ),
             {"since": instant(since), "most": _MOST_READ},
         ).all()
+        first: dict[int, sa.Row[Any]] = {}
+        for row in readings:
+            first.setdefault(row.document_id, row)  # a better parser may read it once more, much later
+        recorded = list(first.values())
         if not recorded:
             return []
         t = schema.receipt
@@ -148,7 +154,12 @@ def ways(store: Store, since: datetime) -> list[Way]:
                 d.c.id.in_(numbers[start : start + 500])
             )
             rows |= {row.id: row for row in connection.execute(query)}
-    documents = {(row.feed, row.url) for row in rows.values()}
+        # what any document ever came from is no index, whatever became of that document
+        documents = {(row.feed, row.url) for row in rows.values()}
+        urls = sorted({one.url for one in receipts})
+        for start in range(0, len(urls), 500):
+            asked = sa.select(d.c.feed, d.c.url).where(d.c.url.in_(urls[start : start + 500]))
+            documents |= {(row.feed, row.url) for row in connection.execute(asked.distinct())}
     came: dict[tuple[str, str], tuple[int, int]] = {}
     index_read: dict[str, int] = {}
     for one in receipts:
@@ -178,14 +189,14 @@ def ways(store: Store, since: datetime) -> list[Way]:
 
 
 def thin_receipts(store: Store, before: datetime, every: int) -> int:
-    """Of the receipts of polls that brought nothing new and are older than a time, keep one in `every` seconds for
-    each address and feed; all others stay. How many went."""
+    """Of the receipts of polls that brought nothing new and are older than a time, keep the last of each kind in
+    `every` seconds for each address and feed; all others stay. How many went."""
     t = schema.receipt
     quiet = sa.and_(t.c.requested_at < instant(before), t.c.outcome.in_(["not_modified", "skipped"]))
     kept = (
-        sa.select(sa.func.min(t.c.id))
+        sa.select(sa.func.max(t.c.id))
         .where(quiet)
-        .group_by(t.c.feed, t.c.url, t.c.requested_at / sa.literal(every * 1_000_000))
+        .group_by(t.c.feed, t.c.url, t.c.outcome, t.c.requested_at // sa.literal(every * 1_000_000, schema.Big))
     )
     with dialect.writing(store.engine).begin() as connection:
         dialect.lock_for_writing(connection)
