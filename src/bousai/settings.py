@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Literal
 
 from bousai.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOBODY = ("bousai", "not-set@example.invalid")
 """The publisher where nobody has set one: an address that reaches nobody for certain (RFC 2606)."""
+
+
+LogForm = Literal["text", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Settings:
                 (``http://127.0.0.1:port``); every request then goes there and nowhere else.
     `cap_key`, `cap_certificate`  BOUSAI_CAP_KEY, BOUSAI_CAP_CERTIFICATE, PEM files: alerts are signed with this key
                 (mode 0600), receivers pin this certificate. Not set: alerts are not signed.
+    `log`       BOUSAI_LOG, ``text`` (default) or ``json``: one JSON object a line, of `bousai serve` and of commands.
 
     A feed of a broker with a password has it in BOUSAI_MQTT_<FEED>, which is read when it connects and kept nowhere.
     """
@@ -48,6 +53,7 @@ class Settings:
     publisher: tuple[str, str] = NOBODY
     cap_key: Path | None = None
     cap_certificate: Path | None = None
+    log: LogForm = "text"
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -68,7 +74,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         publisher=_publisher(env.get("BOUSAI_PUBLISHER", "")),
         cap_key=cap_key,
         cap_certificate=cap_certificate,
+        log=log_form(env),
     )
+
+
+def log_form(environ: Mapping[str, str] | None = None) -> LogForm:
+    """The form of the log. Raises `UsageError`."""
+    named = (os.environ if environ is None else environ).get("BOUSAI_LOG") or "text"
+    if named == "json":
+        return "json"
+    if named == "text":
+        return "text"
+    raise UsageError(f"BOUSAI_LOG={named}: no form of a log", remedy="text or json")
 
 
 def _cap_signature(env: Mapping[str, str]) -> tuple[Path | None, Path | None]:

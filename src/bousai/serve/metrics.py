@@ -1,7 +1,8 @@
-"""``/metrics`` (Prometheus), and what is counted for it: requests, feeds, layers. Also the access log.
+"""``/metrics`` (Prometheus), and what is counted for it: requests, feeds, layers, work, alerts, parts.
+Also the access log.
 
 Requests are counted by the template of their address, so that no client can make up series. How old feeds and layers
-are is found out when it is asked for, off the event loop, and kept some seconds.
+are, and what the ledger knows, is found out when it is asked for, off the event loop, and kept some seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args, get_type_hints
@@ -26,7 +27,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client import multiprocess as several
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.requests import Request
@@ -51,6 +52,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _STATES: tuple[str, ...] = get_args(get_type_hints(SourceFreshness)["state"])
 _KEPT_SECONDS, _PATIENCE_SECONDS = 10.0, 8.0
+_PARTS_SECONDS = 60.0  # the supervisor writes every ten
 
 
 class Requests:
@@ -123,7 +125,15 @@ class Observed:
             if ACCESS.isEnabledFor(logging.INFO):
                 client = (scope.get("client") or ("-", 0))[0]
                 asked = f"{scope['method']} {_printable(scope.get('raw_path') or scope['path'].encode())}"
-                ACCESS.info('%s "%s" %d %d %.1f ms', client, asked, status, size, (ended - begun) * 1000)
+                took = ended - begun
+                told = {
+                    "client": client,
+                    "request": asked,
+                    "status": status,
+                    "bytes": size,
+                    "seconds": round(took, 4),
+                }
+                ACCESS.info('%s "%s" %d %d %.1f ms', client, asked, status, size, took * 1000, extra={"access": told})
 
     def _route(self, scope: Scope) -> str:
         found = self._templates.get(scope.get("endpoint"), [])
@@ -154,7 +164,7 @@ def routes(service: Service) -> list[BaseRoute]:
         try:
             facts = await known.get(patience=_PATIENCE_SECONDS)
         except TimeoutError:
-            facts = Facts(None, {}, None)
+            facts = Facts(None, {}, ())
         return Response(
             await service.slowly(_text, requests, facts), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_PLAIN_0_0_4
         )
@@ -181,80 +191,181 @@ def _forget_the_dead(folder: str) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts(Collector):
-    """How old what we know is. `feeds` and `alerts` are None where the store does not answer; `indexes` are those of
-    the published trees by status, as they are read."""
+    """How old what we know is, and how this installation fares. `measures` is None where the store does not answer;
+    `indexes` are those of the published trees by status, as they are read; `parts` those that `bousai up` keeps
+    running on this machine."""
 
-    feeds: list[SourceFreshness] | None
+    measures: pipeline.Measures | None
     indexes: Mapping[str, Mapping[str, Any]]
-    alerts: pipeline.AlertFacts | None
+    parts: Sequence[Mapping[str, Any]]
 
     @classmethod
     def now(cls, service: Service) -> Facts:
         """From store and tree."""
         try:
-            house = service.snapshots.house()
-            feeds, alerts = list(pipeline.feed_states_for(house).values()), pipeline.alert_facts(house)
+            measures = pipeline.measures(service.snapshots.house())
         except Exception:  # noqa: BLE001  (the metric says that it is down; the cause is in the log)
-            _log.warning("the states of the feeds cannot be read", exc_info=True)
-            feeds, alerts = None, None
-        return cls(feeds, dict(_indexes(service.settings)), alerts)
+            _log.warning("the store cannot be measured", exc_info=True)
+            measures = None
+        return cls(measures, dict(_indexes(service.settings)), _parts(service.settings))
 
     def collect(self) -> Iterator[Metric]:
-        """All gauges; what is not known has no sample."""
+        """All of it; what is not known has no sample."""
         at = datetime.now(UTC)
-        up = GaugeMetricFamily("bousai_store_up", "Whether the store answers.")
-        up.add_metric([], float(self.feeds is not None))
+        up = _gauge("bousai_store_up", "Whether the store answers.")
+        up.add_metric([], float(self.measures is not None))
         yield up
-        yield from self._of_feeds(at)
+        if self.measures is not None:
+            yield from _of_feeds(self.measures, at)
+            yield from _of_work(self.measures)
+            yield from _of_alerts(self.measures)
+            yield from _of_calendar(self.measures)
         yield from self._of_layers(at)
-        yield from self._of_alerts()
-
-    def _of_alerts(self) -> Iterator[Metric]:
-        messages = GaugeMetricFamily(
-            "bousai_alert_messages", "Alerts by how far they have come.", labels=("state", "status")
-        )
-        deliveries = GaugeMetricFamily("bousai_alert_deliveries", "Deliveries of alerts.", labels=("state",))
-        stages = GaugeMetricFamily(
-            "bousai_alert_stage_seconds",
-            "From one stage of an alert to the next, over those that went out in the last day.",
-            labels=("stage", "quantile"),
-        )
-        if self.alerts is not None:
-            for (state, status), number in self.alerts.messages.items():
-                messages.add_metric([state, status], number)
-            for state, number in self.alerts.deliveries.items():
-                deliveries.add_metric([state], number)
-            for (stage, quantile), seconds in self.alerts.stages.items():
-                stages.add_metric([stage, quantile], seconds)
-        yield from (messages, deliveries, stages)
-
-    def _of_feeds(self, at: datetime) -> Iterator[Metric]:
-        state = GaugeMetricFamily("bousai_feed_state", "1 for the state a feed is in.", labels=("feed", "state"))
-        content = GaugeMetricFamily(
-            "bousai_feed_content_age_seconds", "Age of the newest content of a feed.", labels=("feed",)
-        )
-        answer = GaugeMetricFamily(
-            "bousai_feed_answer_age_seconds", "Since the source of a feed last answered.", labels=("feed",)
-        )
-        for feed in self.feeds or ():
-            for one in _STATES:
-                state.add_metric([feed.feed, one], float(one == feed.state))
-            for family, moment in ((content, feed.last_content_at), (answer, feed.last_fetch_at)):
-                if moment is not None:
-                    family.add_metric([feed.feed], (at - moment).total_seconds())
-        yield from (state, content, answer)
+        yield from _of_parts(self.parts)
 
     def _of_layers(self, at: datetime) -> Iterator[Metric]:
-        index_age = GaugeMetricFamily("bousai_index_age_seconds", "Age of the index of a tree.", labels=("status",))
+        index_age = _gauge("bousai_index_age_seconds", "Age of the index of a tree.", "status")
         names = ("layer", "status")
-        count = GaugeMetricFamily("bousai_layer_features", "Features of the version that stands.", labels=names)
-        age = GaugeMetricFamily("bousai_layer_version_age_seconds", "Age of the version that stands.", labels=names)
+        count = _gauge("bousai_layer_features", "Features of the version that stands.", *names)
+        age = _gauge("bousai_layer_version_age_seconds", "Age of the version that stands.", *names)
         for status, index in self.indexes.items():
             index_age.add_metric([status], _age(index["timeStamp"], at))
             for layer in index["layers"]:
                 count.add_metric([layer["id"], status], layer["features"])
                 age.add_metric([layer["id"], status], _age(layer["published_at"], at))
         yield from (index_age, count, age)
+
+
+def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, what, labels=labels)
+
+
+def _of_feeds(known: pipeline.Measures, at: datetime) -> Iterator[Metric]:
+    state = _gauge("bousai_feed_state", "1 for the state a feed is in.", "feed", "state")
+    why = _gauge("bousai_feed_why", "1 for what makes the state of a feed; no other sample.", "feed", "why")
+    content = _gauge("bousai_feed_content_age_seconds", "Age of the newest content of a feed.", "feed")
+    answer = _gauge("bousai_feed_answer_age_seconds", "Since the source of a feed last answered.", "feed")
+    last_content = _gauge("bousai_feed_content_timestamp_seconds", "Time of the newest content of a feed.", "feed")
+    last_answer = _gauge("bousai_feed_answer_timestamp_seconds", "When the source of a feed last answered.", "feed")
+    made = _gauge(
+        "bousai_feed_source_made_timestamp_seconds", "When the source says that it made what it answered.", "feed"
+    )
+    bound = _gauge(
+        "bousai_feed_bound_seconds",
+        "What a feed may take: late and dead since its last answer, content since its newest content, alive since the"
+        " source made what it answers.",
+        "feed",
+        "bound",
+    )
+    waiting = _gauge("bousai_documents_waiting", "Documents that wait for a person.", "feed", "outcome")
+    stale = _gauge("bousai_layer_stale_sources", "Sources of a layer that are late, dead or held.", "layer")
+    issues = _gauge("bousai_issues_open", "Open issues.", "feed", "severity")
+    for one in known.feeds:
+        feed = one.state.feed
+        for name in _STATES:
+            state.add_metric([feed, name], float(name == one.state.state))
+        why.add_metric([feed, one.state.why], 1.0)
+        for age, time_of, moment in (
+            (content, last_content, one.state.last_content_at),
+            (answer, last_answer, one.state.last_fetch_at),
+        ):
+            if moment is not None:
+                age.add_metric([feed], (at - moment).total_seconds())
+                time_of.add_metric([feed], moment.timestamp())
+        if one.state.source_made_at is not None:
+            made.add_metric([feed], one.state.source_made_at.timestamp())
+        for name, seconds in one.bounds.items():
+            bound.add_metric([feed, name], seconds)
+        for name in ("held", "quarantined"):
+            waiting.add_metric([feed, name], one.waiting.get(name, 0))
+    for layer, number in known.stale.items():
+        stale.add_metric([layer], number)
+    for (feed, severity), number in known.issues.items():
+        issues.add_metric([feed, severity], number)
+    yield from (state, why, content, answer, last_content, last_answer, made, bound, waiting, stale, issues)
+
+
+def _of_work(known: pipeline.Measures) -> Iterator[Metric]:
+    # no summaries (so no label `quantile`) and no counters: all is made of rows of the last hour, which come and go
+    documents = _gauge(
+        "bousai_documents_last_hour", "Documents whose statements were recorded in the last hour.", "feed"
+    )
+    delay = _gauge(
+        "bousai_stage_seconds",
+        "From one stage of a document to the next: what this share of those recorded in the last hour took at most.",
+        "feed",
+        "stage",
+        "share",
+    )
+    works = _gauge("bousai_work_last_hour", "Pieces of work begun in the last hour.", "verb", "outcome")
+    last = _gauge("bousai_work_last_timestamp_seconds", "When work of a kind last began.", "verb")
+    seconds = _gauge("bousai_work_last_duration_seconds", "How long the last work of a kind took.", "verb")
+    for feed, number in known.documents.items():
+        documents.add_metric([feed], number)
+    for labels, value in known.delays.items():
+        delay.add_metric(labels, value)
+    for kind, number in known.works.items():
+        works.add_metric(kind, number)
+    for verb, one in known.last.items():
+        last.add_metric([verb], one.started_at.timestamp())
+        seconds.add_metric([verb], one.seconds)
+    yield from (documents, delay, works, last, seconds)
+
+
+def _of_alerts(known: pipeline.Measures) -> Iterator[Metric]:
+    messages = _gauge("bousai_alert_messages", "Alerts by how far they have come.", "state", "status")
+    lapse = _gauge(
+        "bousai_alert_lapse_timestamp_seconds", "When the first alert that waits for approval lapses.", "status"
+    )
+    deliveries = _gauge("bousai_alert_deliveries", "Deliveries of alerts.", "state")
+    retrying = _gauge("bousai_alert_deliveries_retrying", "Deliveries that failed and are tried again.")
+    stages = _gauge(
+        "bousai_alert_stage_seconds",
+        "From one stage of an alert to the next: what this share of those of the last day took at most.",
+        "stage",
+        "share",
+    )
+    for labels, number in known.alerts.messages.items():
+        messages.add_metric(labels, number)
+    for status, moment in known.lapses.items():
+        lapse.add_metric([status], moment.timestamp())
+    for name, number in known.alerts.deliveries.items():
+        deliveries.add_metric([name], number)
+    retrying.add_metric([], known.retrying)
+    for labels, value in known.alerts.stages.items():
+        stages.add_metric(labels, value)
+    yield from (messages, lapse, deliveries, retrying, stages)
+
+
+def _of_calendar(known: pipeline.Measures) -> Iterator[Metric]:
+    date = _gauge(
+        "bousai_calendar_date_timestamp_seconds",
+        "The first day, in Japan, of what the calendar of codes and telegrams warns of.",
+        "subject",
+        "event",
+    )
+    overdue = _gauge("bousai_calendar_overdue", "What is used though the calendar says that it has ended.")
+    for labels, moment in known.dates.items():
+        date.add_metric(labels, moment.timestamp())
+    overdue.add_metric([], known.overdue)
+    yield from (date, overdue)
+
+
+def _of_parts(parts: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    up = _gauge("bousai_part_up", "Whether a part of the one-machine system runs.", "part")
+    restarts = CounterMetricFamily(
+        "bousai_part_restarts", "How often a part was started again since bousai up.", labels=("part",)
+    )
+    memory = _gauge("bousai_part_memory_bytes", "Memory of a part with its children (PSS).", "part")
+    limit = _gauge("bousai_part_memory_limit_bytes", "Above this a part is started again.", "part")
+    for one in parts:
+        name = [one["name"]]
+        up.add_metric(name, float(one["state"] == "running"))
+        restarts.add_metric(name, one["restarts"])
+        limit.add_metric(name, one["limit_bytes"])
+        if one["pss_bytes"] is not None:
+            memory.add_metric(name, one["pss_bytes"])
+    yield from (up, restarts, memory, limit)
 
 
 def _age(moment: str, at: datetime) -> float:
@@ -271,3 +382,18 @@ def _indexes(settings: Settings) -> Iterator[tuple[str, Mapping[str, Any]]]:
             _log.warning("the index of the %s tree cannot be read", status, exc_info=True)
             continue
         yield status, index
+
+
+def _parts(settings: Settings) -> Sequence[Mapping[str, Any]]:
+    """What the supervisor of `bousai up` last wrote of its parts; nothing where there is none, or where it writes
+    no more."""
+    try:
+        found = orjson.loads((settings.data / "airflow" / "parts.json").read_bytes())
+        age = datetime.now(UTC) - datetime.fromisoformat(found["written_at"])
+        parts: Sequence[Mapping[str, Any]] = found["parts"] if age.total_seconds() < _PARTS_SECONDS else ()
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError):
+        _log.warning("the file of the parts cannot be read", exc_info=True)
+        return ()
+    return parts

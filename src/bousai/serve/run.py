@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from bousai import logs
 from bousai.errors import BousaiError
 from bousai.serve.app import create
 from bousai.serve.metrics import FOLDER
@@ -163,7 +164,7 @@ def run(settings: Settings, host: str, port: int, *, workers: int = 1, proxies: 
         lifespan="on",
         workers=workers,
         access_log=False,  # `metrics.ACCESS` knows more
-        log_config=_LOGGING,
+        log_config=logs.configuration(settings.log),
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
@@ -171,7 +172,7 @@ def run(settings: Settings, host: str, port: int, *, workers: int = 1, proxies: 
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
-    line = ready_line(settings, listening, workers)
+    line = logs.said(settings.log, ready_line(settings, listening, workers))
     before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         # uvicorn raises the signal again when all is done: that is an orderly end and no failure.
@@ -250,22 +251,3 @@ def _count_together(settings: Settings) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[FOLDER] = str(folder)
-
-
-_LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-        "access": {"format": "%(asctime)s %(message)s"},
-    },
-    "handlers": {
-        "plain": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"},
-        "access": {"class": "logging.StreamHandler", "formatter": "access", "stream": "ext://sys.stdout"},
-    },
-    "loggers": {
-        "bousai": {"handlers": ["plain"], "level": "WARNING"},
-        "bousai.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
-        "uvicorn": {"handlers": ["plain"], "level": "WARNING", "propagate": False},
-    },
-}
