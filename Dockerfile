@@ -23,4 +23,5 @@ COPY --from=browser --chown=airflow:0 /web/node_modules/maplibre-gl/LICENSE.txt 
 COPY --chown=airflow:0 sql sql
 COPY --chown=airflow:0 config config
 COPY --chown=airflow:0 dags dags
+COPY --chown=airflow:0 plugins plugins
 RUN pip install --no-cache-dir --no-deps --no-index --no-build-isolation --editable .

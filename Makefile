@@ -1,15 +1,19 @@
 # What one types here. Every target sets up what it needs first.
-# Variables: PYTHON (an interpreter of 3.11-3.13), DATA (a folder of real feed files), JOBS (test processes).
+# Variables: PYTHON (an interpreter of 3.11-3.13), DATA (a folder of real feed files), JOBS (test processes);
+# of `make up`: HOST, AIRFLOW_PORT, PORT (where it listens).
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check goldens bench lock
+.PHONY: help setup up demo test check goldens bench lock
 .NOTPARALLEL:
 
 PYTHON ?=
 export PYTHON
 DATA ?=
 JOBS ?= 2
+HOST ?=
+AIRFLOW_PORT ?=
+PORT ?=
 BIN := .venv/bin
 
 help: ## show this list
@@ -17,6 +21,10 @@ help: ## show this list
 
 setup: ## make the virtual environment .venv from requirements.lock (done by every other target)
 	@scripts/setup.sh
+
+up: setup ## run the whole system on this machine until Ctrl-C (HOST, AIRFLOW_PORT, PORT: where it listens)
+	@exec $(BIN)/bousai up $(if $(HOST),--host "$(HOST)") $(if $(AIRFLOW_PORT),--airflow-port "$(AIRFLOW_PORT)") \
+		$(if $(PORT),--port "$(PORT)")
 
 demo: setup ## the whole job once: feeds -> store -> layers, through the Airflow DAGs (DATA=folder: real files)
 	@$(BIN)/python scripts/demo.py $(if $(DATA),--data "$(DATA)")
@@ -30,7 +38,7 @@ check: setup ## lint, format, types (Python and scripts of the page), import con
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/biome ci --error-on-warnings --config-path=. ../src/bousai/serve/page
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/biome ci --error-on-warnings --config-path=. ../src/bousai/serve/page ../src/bousai/board/page
 	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/tsc -p tsconfig.json
 	$(BIN)/pytest tests/test_lock.py tests/test_repository.py
 

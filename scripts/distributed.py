@@ -152,6 +152,12 @@ class Machine:
                 said = (self.folder / f"{called}.log").read_text(encoding="utf-8", errors="replace")
                 raise RuntimeError(f"{called} on {self.name} has ended\n{said[-3000:]}")
 
+    def finish(self, called: str) -> None:
+        """Wait until a program has ended. Raises `RuntimeError` where it has not ended well."""
+        if self.up[called].wait():
+            self.alive()
+        del self.up[called]
+
     def kill(self) -> int:
         """SIGKILL for every process of the machine, all at once; gives how many there were."""
         found: list[int] = []
@@ -545,9 +551,11 @@ def set_up(proof: Proof, data: Path | None) -> None:
     for feed, at, status, files in places_and_maps(data):
         for _ in pipeline.ingest_files(feed, files, proof.own, dated_at=at, taint=status, accept=True):
             loaded += 1
-    if proof.a.up["migrate"].wait():
-        proof.a.alive()
-    del proof.a.up["migrate"]
+    pools = proof.folder / "pools.json"
+    pools.write_text(json.dumps(catalogue.load(proof.own.config).pools()), encoding="utf-8")
+    proof.a.finish("migrate")
+    proof.a.start("pools", airflow, "pools", "import", str(pools))
+    proof.a.finish("pools")
     for component in ("api-server", "scheduler", "dag-processor"):
         proof.a.start(component, airflow, component)
     worker(proof.a, "default,house")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bousai import cli, pipeline, settings
+from bousai import cli, operate, pipeline, settings
 
 pytestmark = pytest.mark.store
 
@@ -250,3 +252,70 @@ def test_a_store_that_was_not_prepared_says_what_to_do(run: Run, tmp_path: Path)
     code, _, err = run("feeds")
     assert code == 1
     assert "bousai prepare" in err
+
+
+def test_replay_reads_the_archive_again_day_by_day(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("ingest", "jma_quake", KUNREN / "jma_quake")
+    count = len(list((KUNREN / "jma_quake").iterdir()))
+    today = datetime.now(cli.JST).date()
+    period = ("--from", str(today - timedelta(days=1)), "--to", str(today))
+    code, out, err = run("replay", "jma_quake", *period, "--json")
+    (day,) = [json.loads(line) for line in out.splitlines()]
+    assert (code, err, day["day"]) == (0, "", str(today))
+    assert (day["documents"], day["unchanged_documents"], day["opened"]) == (count, count, 0)
+    code, out, _ = run("replay", "jma_quake", *period)
+    assert (code, out.partition(",")[0]) == (0, f"{today} {count} documents")
+    code, out, _ = run("replay", "jma_quake", "--from", "2026-01-01", "--to", "2026-01-01")
+    assert (code, out) == (0, "no document of jma_quake was fetched in this period\n")
+    assert run("replay", "jma_quake", "--from", "2026-01-02", "--to", "2026-01-01")[0] == 2
+
+
+def test_pools_are_what_the_scheduler_imports(run: Run) -> None:
+    code, out, _ = run("pools", "--json")
+    pools = json.loads(out)
+    assert (code, pools["folders"]["slots"]) == (0, 4)
+    assert all({"slots", "description"} <= set(one) for one in pools.values())
+    assert "source_www.data.jma.go.jp" in run("pools")[1]
+
+
+def test_doctor_says_what_is_wrong_and_ends_with_1(run: Run) -> None:
+    code, out, err = run("doctor", "--json")
+    assert (code, err) == (0, "")
+    assert {"ok", "warning"} == {one["level"] for one in json.loads(out)}
+    code, out, _ = run("doctor", "--host", "0.0.0.0")  # noqa: S104
+    assert code == 1
+    assert "check" in out.splitlines()[0]
+    assert "set BOUSAI_PUBLISHER=" in out
+
+
+def test_doctor_lists_settings_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOUSAI_SMTP", "smtps://me:tops3cret@mail.example.jp:465")
+    monkeypatch.setenv("BOUSAI_MQTT_KUNREN", "tops3cret")
+    for more in ((), ("--json",)):
+        code, out, _ = run("doctor", "--settings", *more)
+        assert code == 0
+        assert "tops3cret" not in out
+        assert "smtps://me:***@mail.example.jp:465" in out
+        assert "BOUSAI_MQTT_KUNREN" in out
+
+
+def test_up_hands_over_where_to_listen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(operate, "up", lambda _, **where: asked.append(where) or 0)
+    assert run("up")[0] == 0
+    assert run("up", "--host", "::1", "--airflow-port", "9080", "--port", "9000")[0] == 0
+    assert asked == [
+        {"host": "127.0.0.1", "airflow_port": 8080, "port": 8000},
+        {"host": "::1", "airflow_port": 9080, "port": 9000},
+    ]
+
+
+def test_up_is_refused_with_cause_and_remedy(run: Run, tmp_path: Path) -> None:
+    assert run("up", "--port", "0")[0] == 2
+    assert run("up", "--port", "8080")[2].startswith("bousai: port 8080 is given twice → ")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = run("up", "--port", str(port), "--airflow-port", str(port - 1))
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"port {port}" in err or f"port {port - 1}" in err
+    assert " → " in err

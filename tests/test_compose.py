@@ -104,6 +104,29 @@ def test_executors(compose: dict[str, Any]) -> None:
     assert len({tuple(compose["services"][name]["volumes"]) for name in airflow}) == 1
 
 
+def test_the_databases_and_the_pools_are_there_before_anything_runs(compose: dict[str, Any]) -> None:
+    """A task whose pool is not there never runs."""
+    services = compose["services"]
+    (command,) = services["migrate"]["command"]
+    steps = [step.strip() for step in command.split("&&")]
+    assert steps[:2] == ["airflow db migrate", "bousai prepare"]
+    written = re.fullmatch(r"bousai pools --json > (\S+)", steps[2])
+    assert written is not None
+    assert steps[3:] == [f"airflow pools import {written[1]}"]
+    for name, service in services.items():
+        if "build" in service and name != "migrate":
+            assert service["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_the_folders_of_dags_and_plugins_are_those_of_the_image(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        if "build" in service:
+            for name in ("dags", "plugins"):
+                assert service["environment"][f"AIRFLOW__CORE__{name.upper()}_FOLDER"] == f"/opt/bousai/{name}"
+                assert f" {name} {name}\n" in DOCKERFILE
+    assert "\nWORKDIR /opt/bousai\n" in DOCKERFILE
+
+
 def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
     seen = set()
     for service in compose["services"].values():

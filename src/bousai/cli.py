@@ -9,19 +9,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import glob
+import logging
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from bousai import __version__, pipeline, settings
+from bousai import __version__, catalogue, logs, pipeline, settings
 from bousai.errors import BousaiError, CatalogueError, UsageError
 from bousai.model import VISIBILITIES
 
@@ -39,6 +40,13 @@ def _time(text: str) -> datetime:
     except ValueError:
         raise UsageError(f"not a time: {text!r}", remedy="write 2024-01-01T16:30 (JST) or with an offset") from None
     return at if at.tzinfo is not None else at.replace(tzinfo=JST)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"not a day: {text!r}", remedy="write 2024-01-01; it is a day of Japan") from None
 
 
 def _box(text: str) -> tuple[float, float, float, float]:
@@ -61,6 +69,13 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
         raise UsageError(f"not a port: {text!r}", remedy="a number from 0 to 65535")
     return int(text)
+
+
+def _own_port(text: str) -> int:
+    """A port that others are told of before anybody listens on it."""
+    if (port := _port(text)) == 0:
+        raise UsageError("port 0 is whichever is free", remedy="a number from 1 to 65535")
+    return port
 
 
 def _workers(text: str) -> int:
@@ -126,13 +141,15 @@ def _pull(options: argparse.Namespace) -> int:
         if options.json:
             _print(_json(done))
         else:
-            _print(
-                f"{feed}: {done['documents']} documents, {done['bulletins']} bulletins, {done['opened']} opened,"
-                f" {done['changed']} changed, {done['closed']} closed, {done['issues']} issues"
-            )
+            _print(f"{feed}: {_changes(done)}")
     if failed:
         raise BousaiError(f"{failed} documents were quarantined or held", remedy="see: bousai issues list")
     return 0
+
+
+def _changes(done: Mapping[str, object]) -> str:
+    names = ("documents", "bulletins", "opened", "changed", "closed", "issues")
+    return ", ".join(f"{done[name]} {name}" for name in names)
 
 
 class _Progress:
@@ -142,7 +159,8 @@ class _Progress:
         self._shown: tuple[str, str, int] | None = None
 
     def __call__(self, name: str, doing: str, share: float) -> None:
-        bar = sys.stderr.isatty()
+        form = settings.log_form()
+        bar = sys.stderr.isatty() and form == "text"
         step = int(share * (50 if bar else 10))
         if (name, doing, step) == self._shown:
             return
@@ -151,7 +169,7 @@ class _Progress:
             end = "\n" if share >= 1 else ""
             sys.stderr.write(f"\r{name[:40]} {doing:8s} [{'█' * step:<50s}] {share:4.0%}{end}")
         elif step:
-            sys.stderr.write(f"{name}: {doing} {step * 10} %\n")
+            sys.stderr.write(logs.said(form, f"{name}: {doing} {step * 10} %") + "\n")
         sys.stderr.flush()
 
 
@@ -543,6 +561,66 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _replay(options: argparse.Namespace) -> int:
+    """What the DAG `replay` does: the days of a period one after the other, each with what it changed."""
+    if options.until < options.since:
+        raise UsageError(
+            f"{options.until} is before {options.since}", remedy="the first day comes first: --from, --to"
+        )
+    since = datetime.combine(options.since, time(), JST)
+    until = datetime.combine(options.until, time(), JST) + timedelta(days=1)
+    failed = 0
+    days = pipeline.days_to_replay(options.feed, since, until)
+    if not days and not options.json:
+        _print(f"no document of {options.feed} was fetched in this period")
+    for day, digests in days:
+        done = pipeline.ingest_documents(options.feed, digests, report=_Progress())
+        failed += done["quarantined"] + done["held"]
+        if options.json:
+            _print(_json({"feed": options.feed, "day": day, **done}))
+        else:
+            _print(f"{day} {_changes(done)}")
+        sys.stdout.flush()
+    if failed:
+        raise BousaiError(f"{failed} documents were quarantined or held", remedy="see: bousai issues list")
+    return 0
+
+
+def _pools(options: argparse.Namespace) -> int:
+    pools = catalogue.load(settings.load().config).pools()
+    if options.json:
+        _print(_json(pools))
+    else:
+        _table([(name, one["slots"], one["description"]) for name, one in pools.items()], ("pool", "slots", "for"))
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from bousai import operate  # what runs programs is of no use to the other commands
+
+    return operate.up(settings.load(), host=options.host, airflow_port=options.airflow_port, port=options.port)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from bousai.operate import doctor
+
+    if options.settings:
+        columns = ("setting", "value", "default", "meaning")
+        found = doctor.settings_table()
+        if options.json:
+            _print(_json([dict(zip(columns, row, strict=True)) for row in found]))
+        else:
+            _table(found, columns)
+        return 0
+    findings = doctor.examine(settings.load(), hosts=options.host or ["127.0.0.1"])
+    if options.json:
+        _print(_json(findings))
+    else:
+        rows = [(one.check, one.level, one.cause, one.remedy) for one in findings]
+        _table(rows, ("check", "level", "cause", "remedy"))
+    return int(any(one.level == "error" for one in findings))
+
+
 def _prepare(_: argparse.Namespace) -> int:
     pipeline.prepare()
     return 0
@@ -567,11 +645,54 @@ def _parser() -> _Parser:
         made.set_defaults(run=run)
         return made
 
+    started = command(
+        "up",
+        _up,
+        "run the whole system on this machine until it is told to stop: Airflow, board, map, API",
+        "bousai up --host 127.0.0.1 --airflow-port 8080 --port 8000",
+    )
+    started.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)")
+    started.add_argument("--airflow-port", type=_own_port, default=8080, metavar="PORT", help="default 8080")
+    started.add_argument("--port", type=_own_port, default=8000, help="of map and API (default 8000)")
+
+    examined = command(
+        "doctor",
+        _doctor,
+        "what is right and what is wrong with this installation; exit code 1 where there is an error",
+        "bousai doctor --host 0.0.0.0",
+    )
+    examined.add_argument("--settings", action="store_true", help="list the settings instead; secrets are not shown")
+    examined.add_argument(
+        "--host",
+        action="append",
+        metavar="ADDRESS",
+        help="an address that a server is bound to; may be repeated (default 127.0.0.1)",
+    )
+
     command("prepare", _prepare, "create or upgrade the store and its folders", "bousai prepare")
     command("feeds", _feeds, "every feed: state, last content, next due, what it makes stale", "bousai feeds --json")
 
     pull = command("pull", _pull, "fetch, archive, parse, normalise and store feeds once", "bousai pull jma_quake")
     pull.add_argument("feed", nargs="+")
+
+    replayed = command(
+        "replay",
+        _replay,
+        "read documents of a feed again from the archive, day by day; nothing is fetched",
+        "bousai replay jma_quake --from 2024-01-01 --to 2024-01-03",
+    )
+    replayed.add_argument("feed")
+    replayed.add_argument(
+        "--from", dest="since", type=_day, required=True, metavar="DAY", help="the first day (of Japan, as fetched)"
+    )
+    replayed.add_argument("--to", dest="until", type=_day, required=True, metavar="DAY", help="the last day, with it")
+
+    command(
+        "pools",
+        _pools,
+        "how many requests each source gets at once; with --json what `airflow pools import` reads",
+        "bousai pools --json > pools.json && airflow pools import pools.json",
+    )
 
     ingest = command(
         "ingest", _ingest, "the same from files, as if fetched; one JSON line a file", "bousai ingest jma_quake *.xml"
@@ -786,13 +907,16 @@ def _parser() -> _Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    form: settings.LogForm = "text"
     try:
+        form = settings.log_form()
+        logs.set_up(form)
         options = _parser().parse_args(arguments)
         code: int = options.run(options)
     except (UsageError, CatalogueError) as error:
-        return _complain(error, 2)
+        return _complain(error, 2, form)
     except BousaiError as error:
-        return _complain(error, 1)
+        return _complain(error, 1, form)
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -800,9 +924,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _complain(error: BousaiError, code: int) -> int:
+def _complain(error: BousaiError, code: int, form: settings.LogForm) -> int:
     remedy = f" → {error.remedy}" if error.remedy else ""
-    sys.stderr.write(f"bousai: {' '.join(error.cause.split())}{remedy}\n")
+    sys.stderr.write(logs.said(form, f"bousai: {' '.join(error.cause.split())}{remedy}", logging.ERROR) + "\n")
     return code
 
 

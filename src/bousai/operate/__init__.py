@@ -1,8 +1,9 @@
-"""The door for whoever runs an installation: `up` keeps a whole one-machine system running, `doctor` looks at one.
+"""The door for whoever runs an installation: `up` keeps a whole one-machine system running, `doctor` looks at one,
+`parts_now` tells the board what runs.
 
 In: settings, and the environment in which Airflow's own settings are. Out: running programs, one line of text for
 what happened, `parts.json` for whoever shows it. Airflow is started as programs and never imported. Knows of the line
-nothing but `bousai prepare`, `bousai serve` and the names of settings.
+nothing but `bousai prepare`, `bousai serve`, the pools of the feeds and the names of settings.
 
 | module | what |
 |---|---|

@@ -113,6 +113,7 @@ _SETTINGS = (
     ("BOUSAI_PLAYBACK", "", "address of a local server that plays recorded documents instead of the sources"),
     ("BOUSAI_CAP_KEY", "", "PEM file of the key that signs alerts (mode 0600)"),
     ("BOUSAI_CAP_CERTIFICATE", "", "PEM file of its certificate"),
+    ("BOUSAI_LOG", "text", "form of the log of bousai serve and of commands: text, or json (an object a line)"),
     ("BOUSAI_SMTP", "", "mail server: smtps://user:password@host:465"),
 )
 

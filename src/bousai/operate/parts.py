@@ -117,7 +117,8 @@ def environment(
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": "127.0.0.1",
         # tasks are forked from a process that has our modules and Airflow's already: they share its memory (100 MB a
-        # task) and do not spend a second importing. It holds no connection and no thread.
+        # task) and do not spend a second importing. It holds no connection and no thread of ours; PROJ opens its
+        # database anew in a child, and the allocator of pyarrow has a thread that a child does without
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
         "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,bousai.pipeline",
         # a changed YAML of a feed is seen after a minute, a new DAG file too

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import importlib.util
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -38,12 +40,10 @@ def up(
     host: str = "127.0.0.1",
     airflow_port: int = 8080,
     port: int = 8000,
-    before_start: Callable[[Mapping[str, str]], None] | None = None,
 ) -> int:
     """Run the whole system until SIGTERM or SIGINT. The parts are kept by a program that takes the place of this
     process, so a call that succeeds does not return; it ends with exit code 0 after an asked-for stop.
 
-    `before_start` is called with the environment of the parts once the databases are there (pools, connections).
     Returns 1 where `doctor.examine` finds errors, which are on standard error then. Raises `BousaiError` where a port
     is taken, the data folder is in use or a one-time job fails.
     """
@@ -69,8 +69,6 @@ def up(
         (home / "logs").mkdir(exist_ok=True)
         with _stoppable():
             _prepare(settings, environment, logs)
-            if before_start is not None:
-                before_start(environment)
             kept = parts.parts(host, airflow_port, port)
             to_stdout(f"starting {', '.join(part.name for part in kept)}")
             who = ", ".join(secrets.users(environment))
@@ -194,15 +192,30 @@ def _stoppable() -> Iterator[None]:
 
 
 def _prepare(settings: Settings, environment: Mapping[str, str], logs: Path) -> None:
-    """Bring both databases to this version, side by side. Raises `BousaiError`."""
-    jobs = {"prepare": parts.bousai("prepare")}
-    stamp, now = settings.data / "airflow" / "migrated", _stamp(settings, environment)
-    if now is None or _text(stamp) != now:
-        jobs["db-migrate"] = parts.airflow("db", "migrate")
-    to_stdout(f"preparing the store{' and the database of Airflow' if 'db-migrate' in jobs else ''}")
-    _run(jobs, environment, logs)
+    """Bring both databases to this version, and the pools of the feeds into Airflow's: a task whose pool is not there
+    never runs. What does not wait for another runs beside it. Raises `BousaiError`."""
+    from bousai import catalogue  # as the corridor: nothing for the guard
+
+    home = settings.data / "airflow"
+    pools = json.dumps(catalogue.load(settings.config).pools())
+    (home / "pools.json").write_text(pools, encoding="utf-8")
+    content = f"{sha256(pools.encode()).hexdigest()}\n"
+    prepare = {"prepare": parts.bousai("prepare")}
+    load = {"pools": parts.airflow("pools", "import", str(home / "pools.json"))}
+    now = _stamp(settings, environment)
+    if now is None or _text(home / "migrated") != now:
+        to_stdout("preparing the store and the database of Airflow")
+        _run(prepare | {"db-migrate": parts.airflow("db", "migrate")}, environment, logs)
+        _run(load, environment, logs)
+    elif _text(home / "pooled") != now + content:
+        to_stdout("preparing the store and the pools")
+        _run(prepare | load, environment, logs)
+    else:
+        to_stdout("preparing the store")
+        _run(prepare, environment, logs)
     if (now := _stamp(settings, environment)) is not None:
-        stamp.write_text(now, encoding="utf-8")
+        (home / "migrated").write_text(now, encoding="utf-8")
+        (home / "pooled").write_text(now + content, encoding="utf-8")
 
 
 def _stamp(settings: Settings, environment: Mapping[str, str]) -> str | None:

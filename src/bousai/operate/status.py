@@ -71,8 +71,11 @@ def running(status: Status, at: datetime | None = None) -> bool:
 
 
 def parts_now(settings: Settings | None = None) -> list[dict[str, Any]] | None:
-    """The parts as the board shows them, None where no supervisor of ours runs on this data folder. One dict a part:
-    name, state, since (ISO 8601, UTC), restarts, pss and limit (bytes; pss None before it was measured), last_exit."""
+    """The parts as the board shows them, None where no supervisor of ours runs on this data folder.
+
+    One dict a part: name, state, since (ISO 8601, UTC), restarts, pss and limit (bytes; pss None before it was
+    measured), last_exit (None where it has not ended yet).
+    """
     own = settings_module.load() if settings is None else settings
     found = read(own.data / "airflow" / "parts.json")
     if found is None or not running(found):

@@ -29,6 +29,7 @@ from bousai.pipeline.ingesting import (
     parser_of,
     retry,
 )
+from bousai.pipeline.measures import FeedMeasures, Measures, measures
 from bousai.pipeline.messages import (
     AlertFacts,
     alert_facts,
@@ -62,8 +63,10 @@ __all__ = [
     "MESSAGE_STATES",
     "AlertFacts",
     "Body",
+    "FeedMeasures",
     "House",
     "Ingested",
+    "Measures",
     "Report",
     "alert_facts",
     "alerts_after",
@@ -87,6 +90,7 @@ __all__ = [
     "list_alerts",
     "make_alerts",
     "make_notices",
+    "measures",
     "moments",
     "newest_alert",
     "note_calendar",

@@ -1,0 +1,182 @@
+"""The whole one-machine system: how long a document takes from its bytes to a layer, thirty feeds polled a minute.
+
+`bousai up` runs over a playback server on this machine; telegrams of the exercise, an hour later each time they come
+round, appear in its indexes a few at a time. What is compared with: the same documents through the same verbs in one
+process, without a scheduler. Memory is PSS of all parts with their tasks, as the supervisor measures it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bousai import catalogue, exercise, pipeline, settings
+from bousai.operate import status
+from bousai.pipeline import facts
+from bousai.settings import PROJECT, Settings
+from distributed import Gate, burst, free_port, telegrams_of
+
+FEEDS = 30
+EVERY = 60
+BETWEEN = 10.0
+AT_ONCE = 3
+WARM_SECONDS = 120.0
+
+
+def configured(folder: Path) -> Path:
+    """The project's configuration with thirty feeds: all of JMA's indexes, then folders, each read every minute."""
+    known = catalogue.load(PROJECT / "config")
+    usable = [one for one in known.feeds.values() if one.disabled is None]
+    telegrams = [one.id for one in usable if isinstance(one.source, catalogue.AtomSource)]
+    folders = [one.id for one in usable if isinstance(one.source, catalogue.FolderSource)]
+    config = folder / "config"
+    (config / "feeds").mkdir(parents=True)
+    (config / "subscriptions").mkdir()
+    for name in ("layers", "alerts", "release.yml"):
+        (config / name).symlink_to(PROJECT / "config" / name)
+    for name in [*telegrams, *folders][:FEEDS]:
+        text = (PROJECT / "config" / "feeds" / f"{name}.yml").read_text(encoding="utf-8")
+        text = re.sub(r"^every: \d+$", f"every: {EVERY}", text, flags=re.M)
+        text = re.sub(r"^late_after: \d+$", "late_after: 600", text, flags=re.M)
+        (config / "feeds" / f"{name}.yml").write_text(text, encoding="utf-8")
+    assert len(list((config / "feeds").iterdir())) == FEEDS
+    return config
+
+
+def played(
+    own: Settings, environment: dict[str, str], parts: Sequence[exercise.Recording], gate: Gate
+) -> list[float]:
+    """Run the system while telegrams come; the memory of all parts, in bytes, every ten seconds from the first on."""
+    ports = ("--airflow-port", str(free_port("127.0.0.1")), "--port", str(free_port("127.0.0.1")))
+    command = [sys.executable, "-P", "-m", "bousai.cli", "up", *ports]
+    memory: list[float] = []
+    with ExitStack() as servers, (own.data / "said").open("wb") as said:
+        addresses = [servers.enter_context(exercise.serve(one)) for one in parts]
+        targets = [("127.0.0.1", int(one.rpartition(":")[2])) for one in addresses]
+        gate.target = targets[0]
+        system = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
+        try:
+            until = time.monotonic() + 240
+            while b"ready in" not in (own.data / "said").read_bytes():
+                assert system.poll() is None and time.monotonic() < until, (own.data / "said").read_text()  # noqa: PT018
+                time.sleep(0.5)
+            time.sleep(WARM_SECONDS)
+            for target in targets[1:]:
+                gate.target = target
+                time.sleep(BETWEEN)
+                seen = status.read(own.data / "airflow" / "parts.json")
+                assert seen is not None
+                memory.append(sum(part.pss_bytes or 0 for part in seen.parts))
+            time.sleep(EVERY + 30)
+        finally:
+            system.send_signal(signal.SIGTERM)
+            system.wait(60)
+    return memory
+
+
+def delays(own: Settings, since: datetime) -> tuple[list[float], int, dict[str, dict[str, float]]]:
+    """Seconds from the bytes of each telegram to the first layer with its statements, sorted; how many are in no
+    layer; and the stages."""
+    with pipeline.opened(own) as house:
+        times = facts.stage_times(house, since)
+        ways = [one for those in times.ways.values() for one in those]
+        found = sorted(
+            (one.published_at - one.way.fetched_at).total_seconds() for one in ways if one.published_at is not None
+        )
+        return found, sum(one.published_at is None for one in ways), facts.told_stages(times.everywhere)
+
+
+def rank(values: Sequence[float], share: float) -> float:
+    return values[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def alone(parts: Sequence[exercise.Recording], config: Path, folder: Path) -> list[float]:
+    """The same in one process: each few telegrams ingested and published before the next are."""
+    own = settings.load({"BOUSAI_DATA": str(folder), "BOUSAI_CONFIG": str(config)})
+    pipeline.prepare(own)
+    by_type = {
+        kind: one.id
+        for one in catalogue.load(config).feeds.values()
+        if isinstance(one.source, catalogue.AtomSource)
+        for kind in one.source.types
+    }
+    seconds, had = [], 0
+    for part in parts:
+        new, had = part.documents[had:], len(part.documents)
+        began = time.perf_counter()
+        for one in new:
+            kind = re.search(r"_(V[A-Z]{3}\d\d)_", one.path)
+            assert kind is not None
+            for _ in pipeline.ingest_files(by_type[kind[1]], [(one.path, part.folder / one.path)], own):
+                pass
+        pipeline.publish_layers(settings=own)
+        seconds += [time.perf_counter() - began] * len(new)
+    return sorted(seconds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=6.0, help="for how long telegrams come")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    number = max(2, round(options.minutes * 60 / BETWEEN))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = configured(folder)
+        recording = burst(telegrams_of(None), number * AT_ONCE, folder / "burst")
+        documents = recording.documents
+        parts = [replace(recording, documents=documents[: n * AT_ONCE]) for n in range(1, number + 1)]
+        gate = Gate("127.0.0.1")
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("BOUSAI_", "AIRFLOW_"))
+        }
+        environment |= {
+            "BOUSAI_DATA": str(folder / "var"),
+            "BOUSAI_CONFIG": str(config),
+            "BOUSAI_PLAYBACK": gate.address,
+        }
+        own = settings.load(environment)
+        own.data.mkdir()
+        began = datetime.now().astimezone()
+        memory = played(own, environment, parts, gate)
+        found, missing, stages = delays(own, began + timedelta(seconds=WARM_SECONDS))
+        base = alone(parts, config, folder / "alone")
+    result = {
+        "telegrams": len(found),
+        "in no layer": missing,
+        "fetch to layer, median (s)": round(rank(found, 0.5), 2),
+        "fetch to layer, 95 % (s)": round(rank(found, 0.95), 2),
+        "without a scheduler, 95 % (s)": round(rank(base, 0.95), 2),
+        "memory at most (MB)": round(max(memory) / 1e6),
+        "memory at the end (MB)": round(memory[-1] / 1e6),
+    }
+    ratios = {
+        "fetch to layer, 95 %, in seconds (at most 15)": rank(found, 0.95),
+        "fetch to layer, 95 % / the same without a scheduler": rank(found, 0.95) / rank(base, 0.95),
+        "telegrams in no layer (at most 0)": float(missing),
+        "memory of all parts, at most, in GB (at most 1.5)": max(memory) / 1e9,
+    }
+    if options.json:
+        print(json.dumps({"result": result, "stages": stages, "ratios": ratios}, ensure_ascii=False))
+    else:
+        for name, value in result.items():
+            print(f"{name:40s} {value}")
+        print(json.dumps(stages, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
