@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from functools import cache
@@ -120,3 +122,22 @@ def test_dags_need_nothing_but_airflow() -> None:
     # airflow.sdk is the task SDK, which apache-airflow brings
     roots = set(third_party_imports("dags"))
     assert all(name.startswith("apache-airflow") for name in roots)
+
+
+def test_what_shares_a_server_runs_in_one_process(tmp_path: Path) -> None:
+    """Groups are what keeps a server, a browser or a database from being started once a process: a version of pytest
+    that xdist does not understand ignores them and says nothing."""
+    (tmp_path / "test_probe.py").write_text(
+        "import os, pathlib, pytest\n"
+        "@pytest.mark.parametrize('n', range(8))\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "def test_one(n):\n"
+        f"    pathlib.Path({str(tmp_path)!r}, os.environ['PYTEST_XDIST_WORKER']).touch()\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("gw*"))) == 1

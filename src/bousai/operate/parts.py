@@ -20,9 +20,9 @@ _HEALTH = "/api/v2/monitor/health"
 _MB = 1_000_000
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1", "localhost": "127.0.0.1"}  # noqa: S104
 _LIMITS = {
-    "api-server": 330 * _MB,
+    "api-server": 450 * _MB,
     "scheduler": 900 * _MB,
-    "dag-processor": 220 * _MB,
+    "dag-processor": 280 * _MB,
     "triggerer": 300 * _MB,
     "serve": 220 * _MB,
 }
@@ -87,8 +87,9 @@ def chores(environment: Mapping[str, str]) -> tuple[Chore, ...]:
 
 
 def parallelism(cores: int | None) -> int:
-    """How many tasks run at once: two a core, at most 8. Each is a process that keeps its memory."""
-    return min(8, max(2, 2 * (cores or 1)))
+    """How many tasks run at once: one more than there are cores, at most 8. Each is a process that keeps its
+    memory."""
+    return min(8, (cores or 1) + 1)
 
 
 def environment(
