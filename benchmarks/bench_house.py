@@ -13,6 +13,7 @@ import math
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,21 +24,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bousai import catalogue, exercise, pipeline, settings
+from bousai import catalogue, exercise, pipeline, settings, store
 from bousai.operate import status
 from bousai.pipeline import facts
 from bousai.settings import PROJECT, Settings
 from distributed import Gate, burst, free_port, telegrams_of
 
-FEEDS = 30
 EVERY = 60
 BETWEEN = 10.0
 AT_ONCE = 3
 WARM_SECONDS = 120.0
 
 
-def configured(folder: Path) -> Path:
-    """The project's configuration with thirty feeds: all of JMA's indexes, then folders, each read every minute."""
+def configured(folder: Path, feeds: int) -> Path:
+    """The project's configuration with so many feeds: all of JMA's indexes, then folders, each read every minute."""
     known = catalogue.load(PROJECT / "config")
     usable = [one for one in known.feeds.values() if one.disabled is None]
     telegrams = [one.id for one in usable if isinstance(one.source, catalogue.AtomSource)]
@@ -47,19 +47,26 @@ def configured(folder: Path) -> Path:
     (config / "subscriptions").mkdir()
     for name in ("layers", "alerts", "release.yml"):
         (config / name).symlink_to(PROJECT / "config" / name)
-    for name in [*telegrams, *folders][:FEEDS]:
+    for name in [*telegrams, *folders][:feeds]:
         text = (PROJECT / "config" / "feeds" / f"{name}.yml").read_text(encoding="utf-8")
         text = re.sub(r"^every: \d+$", f"every: {EVERY}", text, flags=re.M)
         text = re.sub(r"^late_after: \d+$", "late_after: 600", text, flags=re.M)
         (config / "feeds" / f"{name}.yml").write_text(text, encoding="utf-8")
-    assert len(list((config / "feeds").iterdir())) == FEEDS
+    assert len(list((config / "feeds").iterdir())) == feeds
     return config
+
+
+def busy() -> float:
+    """Seconds that the processors of this machine have worked since it was started."""
+    fields = [int(one) for one in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]]
+    return (sum(fields[:8]) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def played(
     own: Settings, environment: dict[str, str], parts: Sequence[exercise.Recording], gate: Gate
-) -> list[float]:
-    """Run the system while telegrams come; the memory of all parts, in bytes, every ten seconds from the first on."""
+) -> tuple[list[float], float]:
+    """Run the system while telegrams come: the memory of all parts, in bytes, every ten seconds from the first on,
+    and how many processors were busy meanwhile on this machine."""
     ports = ("--airflow-port", str(free_port("127.0.0.1")), "--port", str(free_port("127.0.0.1")))
     command = [sys.executable, "-P", "-m", "bousai.cli", "up", *ports]
     memory: list[float] = []
@@ -74,17 +81,19 @@ def played(
                 assert system.poll() is None and time.monotonic() < until, (own.data / "said").read_text()  # noqa: PT018
                 time.sleep(0.5)
             time.sleep(WARM_SECONDS)
+            worked, began = busy(), time.monotonic()
             for target in targets[1:]:
                 gate.target = target
                 time.sleep(BETWEEN)
                 seen = status.read(own.data / "airflow" / "parts.json")
                 assert seen is not None
                 memory.append(sum(part.pss_bytes or 0 for part in seen.parts))
+            cores = (busy() - worked) / (time.monotonic() - began)
             time.sleep(EVERY + 30)
         finally:
             system.send_signal(signal.SIGTERM)
             system.wait(60)
-    return memory
+    return memory, cores
 
 
 def delays(own: Settings, since: datetime) -> tuple[list[float], int, dict[str, dict[str, float]]]:
@@ -97,6 +106,23 @@ def delays(own: Settings, since: datetime) -> tuple[list[float], int, dict[str, 
             (one.published_at - one.way.fetched_at).total_seconds() for one in ways if one.published_at is not None
         )
         return found, sum(one.published_at is None for one in ways), facts.told_stages(times.everywhere)
+
+
+def costs(own: Settings, since: datetime) -> dict[str, float]:
+    """Median seconds of the ledger's rows of a kind: a document, a layer, a sweep that changed no layer."""
+    with pipeline.opened(own) as house:
+        rows = store.works(house.store, since=since)
+    layers = [one for one in rows if one.verb == "publish" and one.position is not None]
+    kinds = {
+        "a telegram read in (s)": [one.seconds for one in rows if one.verb == "ingest" and one.outcome == "done"],
+        "a layer written (s)": [one.seconds for one in layers if one.outcome == "done"],
+        "a sweep without a change (s)": [
+            one.seconds
+            for one in rows
+            if one.verb == "publish" and one.position is None and one.outcome == "unchanged"
+        ],
+    }
+    return {name: round(statistics.median(values), 3) for name, values in kinds.items() if values}
 
 
 def rank(values: Sequence[float], share: float) -> float:
@@ -130,12 +156,13 @@ def alone(parts: Sequence[exercise.Recording], config: Path, folder: Path) -> li
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=6.0, help="for how long telegrams come")
+    parser.add_argument("--feeds", type=int, default=30)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     number = max(2, round(options.minutes * 60 / BETWEEN))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = configured(folder)
+        config = configured(folder, options.feeds)
         recording = burst(telegrams_of(None), number * AT_ONCE, folder / "burst")
         documents = recording.documents
         parts = [replace(recording, documents=documents[: n * AT_ONCE]) for n in range(1, number + 1)]
@@ -151,8 +178,9 @@ def main() -> int:
         own = settings.load(environment)
         own.data.mkdir()
         began = datetime.now().astimezone()
-        memory = played(own, environment, parts, gate)
+        memory, cores = played(own, environment, parts, gate)
         found, missing, stages = delays(own, began + timedelta(seconds=WARM_SECONDS))
+        spent = costs(own, began + timedelta(seconds=WARM_SECONDS))
         base = alone(parts, config, folder / "alone")
     result = {
         "telegrams": len(found),
@@ -160,6 +188,8 @@ def main() -> int:
         "fetch to layer, median (s)": round(rank(found, 0.5), 2),
         "fetch to layer, 95 % (s)": round(rank(found, 0.95), 2),
         "without a scheduler, 95 % (s)": round(rank(base, 0.95), 2),
+        **spent,
+        "processors busy": round(cores, 2),
         "memory at most (MB)": round(max(memory) / 1e6),
         "memory at the end (MB)": round(memory[-1] / 1e6),
     }

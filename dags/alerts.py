@@ -35,6 +35,7 @@ with DAG(
     default_args={
         **callbacks.OURS,
         "queue": "house",  # the machine that has the public tree and the secrets of subscribers
+        "priority_weight": 100,
         "retries": 2,
         "retry_delay": timedelta(seconds=5),
         "execution_timeout": timedelta(minutes=10),

@@ -23,16 +23,14 @@ from airflow.sdk import (
 from bousai import callbacks, catalogue, settings
 
 HELD = catalogue.load(settings.load().config)
-FEEDS, LAYERS = [Asset(f"bousai://feed/{feed_id}") for feed_id in HELD.feeds], sorted(HELD.layers)
+FEEDS = AssetAny(*(Asset(f"bousai://feed/{feed_id}") for feed_id in HELD.feeds))
 
 with DAG(
     "outputs",
     dag_display_name="outputs レイヤーの公開",
     description="Bring the shelter register up to date and publish changed layers",
     doc_md=__doc__,
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=AssetAny(*FEEDS)
-    ),
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=FEEDS),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     tags=["outputs"],
@@ -43,13 +41,14 @@ with DAG(
             [],
             type="array",
             title="Layers レイヤー (none: all that changed 選ばなければ変わったものすべて)",
-            items={"type": "string", "enum": LAYERS},
-            examples=LAYERS,
+            items={"type": "string", "enum": sorted(HELD.layers)},
+            examples=sorted(HELD.layers),
         )
     },
     default_args={
         **callbacks.OURS,
-        "queue": "house",  # the machine that has the public tree and the secrets of subscribers
+        "queue": "house",  # the machine that has the public tree
+        "priority_weight": 80,
         "retries": 1,
         "retry_delay": timedelta(seconds=20),
         "execution_timeout": timedelta(minutes=30),

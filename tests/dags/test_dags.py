@@ -67,13 +67,26 @@ def test_a_feed_dag_says_what_its_yaml_says(bag: DagBag, feed: catalogue.Feed) -
     assert feed.credit in str(dag.doc_md)
     assert feed.licence_url in str(dag.doc_md)
     assert dag.task_dict["fetch"].downstream_task_ids == {"ingest"}
-    assert dag.task_dict["ingest"].downstream_task_ids == {"done"}
-    assert [asset.uri for asset in dag.task_dict["done"].outlets] == [f"bousai://feed/{feed.id}"]
+    assert [asset.uri for asset in dag.task_dict["ingest"].outlets] == [f"bousai://feed/{feed.id}"]
     assert dag.task_dict["fetch"].pool == feed.pool[0]
     assert (dag.task_dict["fetch"].queue == "house") == (feed.source.type == "folder")
     assert dag.task_dict["ingest"].owner == feed.publisher
     assert not dag.task_dict["fetch"].outlets
-    assert not dag.task_dict["ingest"].outlets
+
+
+def test_what_is_nearer_to_its_reader_goes_first(bag: DagBag) -> None:
+    """All feeds are due in the same second: what one has brought does not wait for what the others are asked."""
+
+    def weights(task_id: str, *dag_ids: str) -> set[int]:
+        return {bag.dags[dag_id].task_dict[task_id].priority_weight for dag_id in dag_ids}
+
+    feeds = [dag_id for dag_id in bag.dags if dag_id.startswith("feed__")]
+    assert max(weights("fetch", *feeds)) < min(weights("ingest", *feeds))
+    assert min(weights("fetch", "feed__jma_tsunami")) > max(weights("fetch", "feed__gsi_shelter"))
+    assert max(weights("ingest", *feeds)) < min(weights("publish", "outputs")) < min(weights("relay", "alerts"))
+    assert {task.weight_rule.__class__.__name__ for dag in bag.dags.values() for task in dag.tasks} == {
+        "_AbsolutePriorityWeightStrategy"
+    }
 
 
 def test_outputs_wait_for_any_feed_and_are_swept(bag: DagBag) -> None:

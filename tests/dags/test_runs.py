@@ -66,7 +66,7 @@ def events() -> int:
 def test_new_documents_are_ingested_and_wake_the_outputs(play: Any) -> None:
     before = events()
     state, tasks, calls = play(lambda: HASHES, lambda: {**COUNTS, "documents": 2, "quarantined": 0})
-    assert (state, tasks) == ("success", {"fetch": "success", "ingest": "success", "done": "success"})
+    assert (state, tasks) == ("success", {"fetch": "success", "ingest": "success"})
     assert calls == [("fetch", FEED), ("ingest", FEED, HASHES)]
     assert events() == before + 1
 
@@ -74,7 +74,7 @@ def test_new_documents_are_ingested_and_wake_the_outputs(play: Any) -> None:
 def test_nothing_new_wakes_nobody(play: Any) -> None:
     before = events()
     state, tasks, calls = play(list, raising(KeyError("never asked")))
-    assert (state, tasks) == ("success", {"fetch": "success", "ingest": "skipped", "done": "skipped"})
+    assert (state, tasks) == ("success", {"fetch": "success", "ingest": "skipped"})
     assert calls == [("fetch", FEED)]
     assert events() == before
 
@@ -100,7 +100,7 @@ def test_an_outage_ends_the_run_after_three_tries(play: Any) -> None:
 def test_a_fault_that_stays_is_not_retried(play: Any, error: Exception) -> None:
     before = events()
     state, tasks, calls = play(lambda: HASHES, raising(error))
-    assert (state, tasks["ingest"], tasks["done"]) == ("failed", "failed", "upstream_failed")
+    assert (state, tasks["ingest"]) == ("failed", "failed")
     assert [call[0] for call in calls] == ["fetch", "ingest"]
     assert events() == before
 

@@ -121,7 +121,7 @@ def environment(
         # task) and do not spend a second importing. It holds no connection and no thread of ours; PROJ opens its
         # database anew in a child, and the allocator of pyarrow has a thread that a child does without
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
-        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,bousai.pipeline",
+        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,bousai.operate.preload",
         # a changed YAML of a feed is seen after a minute, a new DAG file too
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
