@@ -84,9 +84,7 @@ def test_what_is_nearer_to_its_reader_goes_first(bag: DagBag) -> None:
     assert max(weights("fetch", *feeds)) < min(weights("ingest", *feeds))
     assert min(weights("fetch", "feed__jma_tsunami")) > max(weights("fetch", "feed__gsi_shelter"))
     assert max(weights("ingest", *feeds)) < min(weights("publish", "outputs")) < min(weights("relay", "alerts"))
-    assert {task.weight_rule.__class__.__name__ for dag in bag.dags.values() for task in dag.tasks} == {
-        "_AbsolutePriorityWeightStrategy"
-    }
+    assert {str(task.weight_rule) for dag in bag.dags.values() for task in dag.tasks} == {"absolute"}
 
 
 def test_outputs_wait_for_any_feed_and_are_swept(bag: DagBag) -> None:
