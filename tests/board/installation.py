@@ -99,7 +99,7 @@ def running(stage: Stage) -> Iterator[Installation]:
     own = secrets.keys(home, environ)
     path = secrets.passwords(home, environ)
     own[secrets.PASSWORDS_FILE] = str(path)
-    environment = parts.environment(stage.own, "127.0.0.1", port, environ, own)
+    environment = parts.environment(stage.own, "127.0.0.1", port, 8000, environ, own)
     environment["BOUSAI_CONFIG"] = str(stage.own.config)
     with (home / "log").open("wb") as log:
         for command in (("db", "migrate"), ("dags", "reserialize")):

@@ -19,7 +19,7 @@ def test_pools_are_imported_before_the_parts_start_and_again_where_they_or_the_d
     shutil.copytree(settings.PROJECT / "config", config)
     home.mkdir()
     own = settings.load({"BOUSAI_DATA": str(tmp_path), "BOUSAI_CONFIG": str(config)})
-    environment = parts.environment(own, "127.0.0.1", 8080, {}, {})
+    environment = parts.environment(own, "127.0.0.1", 8080, 8000, {}, {})
     ran: list[list[str]] = []
 
     def run(jobs: Mapping[str, Sequence[str]], *_: object) -> None:
@@ -59,7 +59,7 @@ def test_where_the_pools_fail_to_be_imported_nothing_is_noted_as_done(
 ) -> None:
     own = settings.load({"BOUSAI_DATA": str(tmp_path)})
     (tmp_path / "airflow").mkdir()
-    environment = parts.environment(own, "127.0.0.1", 8080, {}, {})
+    environment = parts.environment(own, "127.0.0.1", 8080, 8000, {}, {})
 
     def run(jobs: Mapping[str, Sequence[str]], *_: object) -> None:
         if "pools" in jobs:
@@ -69,3 +69,14 @@ def test_where_the_pools_fail_to_be_imported_nothing_is_noted_as_done(
     with pytest.raises(start.BousaiError, match="pools ended with 1"):
         start._prepare(own, environment, tmp_path)
     assert [path.name for path in (tmp_path / "airflow").iterdir()] == ["pools.json"]
+
+
+def test_links_lead_to_the_port_that_was_asked_for(tmp_path: Path) -> None:
+    own = settings.load({"BOUSAI_DATA": str(tmp_path)})
+    assert (
+        parts.environment(own, "127.0.0.1", 8080, 8100, {}, {})["BOUSAI_PUBLIC_URL"] == "http://127.0.0.1:8100/public"
+    )
+    named = {"BOUSAI_PUBLIC_URL": "https://bousai.example.jp/public"}
+    assert (
+        parts.environment(own, "127.0.0.1", 8080, 8100, named, {})["BOUSAI_PUBLIC_URL"] == named["BOUSAI_PUBLIC_URL"]
+    )

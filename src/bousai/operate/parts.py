@@ -93,7 +93,7 @@ def parallelism(cores: int | None) -> int:
 
 
 def environment(
-    settings: Settings, host: str, airflow_port: int, environ: Mapping[str, str], own: Mapping[str, str]
+    settings: Settings, host: str, airflow_port: int, port: int, environ: Mapping[str, str], own: Mapping[str, str]
 ) -> dict[str, str]:
     """The environment of every part. `own`: keys and file of passwords.
 
@@ -103,6 +103,7 @@ def environment(
     home = settings.data / "airflow"
     logs = home / "logs"
     defaults = {
+        "BOUSAI_PUBLIC_URL": f"{url(host, port)}/public",
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

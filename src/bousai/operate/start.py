@@ -65,7 +65,7 @@ def up(
         own = secrets.keys(home, os.environ)
         passwords = secrets.passwords(home, os.environ)
         own[secrets.PASSWORDS_FILE] = str(passwords)
-        environment = parts.environment(settings, host, airflow_port, os.environ, own)
+        environment = parts.environment(settings, host, airflow_port, port, os.environ, own)
         (home / "logs").mkdir(exist_ok=True)
         with _stoppable():
             _prepare(settings, environment, logs)
