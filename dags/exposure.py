@@ -44,6 +44,7 @@ with DAG(
     tags=["consolidate", "hazard_exposure"],
     default_args={
         **callbacks.OURS,
+        "pool": catalogue.BACKGROUND,
         "retries": 2,
         "retry_delay": timedelta(seconds=20),
         "retry_policy": TRANSIENT,

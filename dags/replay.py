@@ -31,6 +31,7 @@ with DAG(
     },
     default_args={
         **callbacks.OURS,
+        "pool": catalogue.BACKGROUND,
         "retries": 1,
         "retry_delay": timedelta(seconds=20),
         "execution_timeout": timedelta(hours=1, minutes=30),

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from bousai import callbacks
+from bousai import callbacks, catalogue
 
 with DAG(
     "tiles",
@@ -24,6 +24,7 @@ with DAG(
     tags=["outputs", "tiles"],
     default_args={
         **callbacks.OURS,
+        "pool": catalogue.BACKGROUND,
         "queue": "house",  # the machine that has the public tree and the secrets of subscribers
         "retries": 1,
         "retry_delay": timedelta(minutes=5),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
 
-from bousai import callbacks
+from bousai import callbacks, catalogue
 
 with DAG(
     "upkeep",
@@ -42,6 +42,7 @@ with DAG(
     },
     default_args={
         **callbacks.OURS,
+        "pool": catalogue.BACKGROUND,
         "retries": 1,
         "retry_delay": timedelta(minutes=5),
         "execution_timeout": timedelta(hours=1, minutes=30),

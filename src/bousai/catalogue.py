@@ -26,6 +26,9 @@ from bousai.errors import CatalogueError, ParseError
 from bousai.model import AlertRule, Layer, MqttChannel, Release, ReleasedLayer, Subscription, Visibility
 from bousai.vocab.japanese_time import JST
 
+BACKGROUND = "background"
+"""The scheduler's pool for what takes minutes to hours, so that it never keeps a warning waiting."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -329,8 +332,10 @@ class Catalogue(_Strict):
         return {name: frozenset(units) for name, units in found.items()}
 
     def pools(self) -> dict[str, dict[str, Any]]:
-        """The scheduler's pools, one a publisher's server, as ``airflow pools import`` reads them."""
-        found: dict[str, dict[str, Any]] = {}
+        """The scheduler's pools, one a publisher's server and one for long work, as ``airflow pools import`` reads
+        them."""
+        long_work = {"slots": 64, "description": "exposure, tiles, replay, upkeep", "include_deferred": False}
+        found: dict[str, dict[str, Any]] = {BACKGROUND: long_work}
         for feed in self.feeds.values():
             name, slots = feed.pool
             publishers = found.setdefault(name, {"slots": slots, "description": "", "include_deferred": False})

@@ -87,6 +87,13 @@ def test_what_is_nearer_to_its_reader_goes_first(bag: DagBag) -> None:
     assert {str(task.weight_rule) for dag in bag.dags.values() for task in dag.tasks} == {"absolute"}
 
 
+def test_long_work_has_a_pool_of_its_own(bag: DagBag) -> None:
+    for dag_id in ("exposure", "tiles", "replay", "upkeep"):
+        assert {task.pool for task in bag.dags[dag_id].tasks} == {catalogue.BACKGROUND}
+    for dag_id in ("outputs", "alerts"):
+        assert {task.pool for task in bag.dags[dag_id].tasks} == {"default_pool"}
+
+
 def test_outputs_wait_for_any_feed_and_are_swept(bag: DagBag) -> None:
     dag = bag.dags["outputs"]
     uris = {asset.uri for asset in dag.timetable.asset_condition.objects}

@@ -51,7 +51,17 @@ def test_pools_are_imported_before_the_parts_start_and_again_where_they_or_the_d
 
 def test_every_pool_that_a_feed_names_is_there() -> None:
     known = catalogue.load(settings.PROJECT / "config")
-    assert {feed.pool[0] for feed in known.feeds.values()} == set(known.pools())
+    assert {feed.pool[0] for feed in known.feeds.values()} | {catalogue.BACKGROUND} == set(known.pools())
+
+
+def test_on_one_machine_little_is_handed_over_at_once_and_long_work_leaves_room() -> None:
+    every = catalogue.load(settings.PROJECT / "config").pools()
+    for at_once in (2, 3, 8):
+        found = parts.pools(every, catalogue.BACKGROUND, at_once)
+        assert set(found) == {*every, "default_pool"}
+        assert found["default_pool"]["slots"] == at_once
+        assert 1 <= found[catalogue.BACKGROUND]["slots"] < at_once
+        assert max(one["slots"] for name, one in found.items() if name.startswith("source_")) <= 2
 
 
 def test_where_the_pools_fail_to_be_imported_nothing_is_noted_as_done(

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bousai.operate.plan import Chore, Health, Part
 from bousai.settings import PROJECT, Settings
@@ -90,6 +91,19 @@ def parallelism(cores: int | None) -> int:
     """How many tasks run at once: one more than there are cores, at most 8. Each is a process that keeps its
     memory."""
     return min(8, (cores or 1) + 1)
+
+
+def pools(every: Mapping[str, dict[str, Any]], long_work: str, at_once: int) -> dict[str, dict[str, Any]]:
+    """The scheduler's pools on one machine, where `at_once` tasks run at once; `long_work` is the one for such.
+
+    The executor of one machine takes whatever it is handed and works it off in that order (``LocalExecutor`` of
+    Airflow 3.3.2 counts nothing as running): only what the pools hold back is still chosen by its weight. And long
+    work leaves room for a warning.
+    """
+    found = {name: {**one, "slots": min(one["slots"], 2)} for name, one in every.items()}
+    found[long_work]["slots"] = max(1, at_once - 2)
+    found["default_pool"] = {"slots": at_once, "description": "alerts, layers, ingest", "include_deferred": False}
+    return found
 
 
 def environment(

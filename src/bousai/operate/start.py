@@ -197,7 +197,8 @@ def _prepare(settings: Settings, environment: Mapping[str, str], logs: Path) -> 
     from bousai import catalogue  # as the corridor: nothing for the guard
 
     home = settings.data / "airflow"
-    pools = json.dumps(catalogue.load(settings.config).pools())
+    at_once = int(environment["AIRFLOW__CORE__PARALLELISM"])
+    pools = json.dumps(parts.pools(catalogue.load(settings.config).pools(), catalogue.BACKGROUND, at_once))
     (home / "pools.json").write_text(pools, encoding="utf-8")
     content = f"{sha256(pools.encode()).hexdigest()}\n"
     prepare = {"prepare": parts.bousai("prepare")}
