@@ -130,7 +130,7 @@ def environment(
         # a chain of tasks waits this long at each step: 1 s made three steps take three seconds
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         # a task that has ended is noticed after this long where its end falls between two looks (the Task SDK's
-        # supervisor.py waits for an event that does not come): 5 s, the default, held a third of all slots for nothing
+        # supervisor.py waits for an event that does not come): 5 s, the default, held a third of slots for nothing
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         # the API server tells of every heartbeat; one process and one port less
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
