@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -457,6 +458,7 @@ def ed25519_pem() -> bytes:
         (b"<alert/>", OURS.key_pem, OURS.pem, "the root element is 'alert'"),
         (b"no", OURS.key_pem, OURS.pem, "not well-formed XML"),
     ],
+    ids=itertools.count(),  # keys are made anew in every process, which must all see tests of the same names
 )
 def test_what_cannot_be_signed_is_told_in_a_line(body: bytes, key: bytes, certificate: bytes, cause: str) -> None:
     with pytest.raises(CapSignatureError, match=cause) as error:
