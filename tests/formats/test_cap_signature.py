@@ -424,6 +424,7 @@ def test_no_changed_byte_is_ever_returned(data: st.DataObject) -> None:
         (SIGNED + b" " * cap_xml.MOST_BYTES, "more than the 10000000"),
         (SIGNED.replace(b"<sent>", b"<sent>x"), "the message does not say when it was sent"),
     ],
+    ids=itertools.count(),
 )
 def test_what_is_no_message_is_refused(body: bytes, cause: str) -> None:
     assert cause in refused(body)
