@@ -642,10 +642,14 @@ def storm(proof: Proof, gate: Gate, parts: list[exercise.Recording]) -> tuple[se
                     and (one.dag == "exposure" or (one.queued is not None and one.queued < killed_at))
                     and not one.past
                 ]
+                # a layer is as new as the last task that can have changed what it is made of
+                last = max(
+                    [done_at, *(x.ended for x in seen if x.task in ("ingest", "expose", "register") and x.ended)]
+                )
                 published = [
                     one
                     for one in seen
-                    if one.task == "publish" and one.state == "success" and one.started and one.started > done_at
+                    if one.task == "publish" and one.state == "success" and one.started and one.started > last
                 ]
                 if published and not waiting:
                     break

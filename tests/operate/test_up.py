@@ -198,7 +198,7 @@ def starts_again_what_is_killed(system: System) -> None:
 
 def has_the_pool_of_the_feed_and_runs_its_task(system: System) -> None:
     with system.client("operator") as client:
-        assert client.get("/api/v2/pools/folders").raise_for_status().json()["slots"] == 4
+        assert client.get("/api/v2/pools/folders").raise_for_status().json()["slots"] == 2
 
         def run() -> str | None:
             answer = client.get("/api/v2/dags/feed__cap_folder/dagRuns")
