@@ -1,15 +1,14 @@
 """The DAG ``alerts``: what was issued becomes CAP messages, which are published and handed over; woken by the feeds
 that alerts are made of, and swept every minute.
 
-Apart from ``outputs``: a warning does not wait for layers. ``relay`` passes on what JMA and municipalities issued;
-``notice`` looks at the layers for what is worth a situation notice, which waits for approval. What is new is decided
-by a position in our own store, so a lost or batched event, a retry or two runs at once send nothing twice.
+Apart from ``outputs``: a warning does not wait for layers. ``relay`` passes on what JMA and municipalities issued,
+``deliver`` runs where somebody is to be told. What is new is decided by a position in our own store, so a lost or
+batched event, a retry or two runs at once send nothing twice.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
 
@@ -42,13 +41,14 @@ with DAG(
     },
 ):
 
-    @task(max_active_tis_per_dag=1)
-    def relay() -> list[dict[str, Any]]:
-        """Make and publish messages of what was issued; gives one line a tree."""
+    @task.short_circuit(max_active_tis_per_dag=1)
+    def relay() -> int:
+        """Make and publish messages of what was issued; gives how many deliveries are due."""
         from bousai import pipeline
 
         pipeline.make_alerts()
-        return pipeline.publish_alerts()
+        pipeline.publish_alerts()
+        return pipeline.deliveries_due()
 
     @task(max_active_tis_per_dag=1)
     def deliver() -> int:
@@ -57,12 +57,4 @@ with DAG(
 
         return len(pipeline.deliver_alerts())
 
-    @task(max_active_tis_per_dag=1)
-    def notice() -> int:
-        """Look for what is worth a situation notice; gives how many there are new."""
-        from bousai import pipeline
-
-        return len(pipeline.make_notices())
-
     relay() >> deliver()
-    notice()

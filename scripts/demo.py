@@ -34,7 +34,6 @@ COUNTS = ("documents", "bulletins", "opened", "changed", "closed", "issues", "qu
 STAGES = {
     "fetch": "fetch",
     "ingest": "ingest",
-    "register": "consolidate",
     "expose": "consolidate",
     "publish": "publish",
     "relay": "alerts",
@@ -42,7 +41,7 @@ STAGES = {
     "notice": "alerts",
 }
 """Task → the stage of the line that its seconds belong to."""
-LAST = ("exposure", "outputs", "alerts")
+LAST = ("exposure", "outputs", "alerts", "notices")
 """What is run after the feeds, in this order."""
 
 _SHOWN = 10  # failures on the terminal
@@ -205,6 +204,8 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
                 made = f"{len(layers)} layer{'s' if len(layers) != 1 else ''}"
             elif dag_id == "alerts":
                 made = f"{len(pipeline.list_alerts())} messages; what is over goes to nobody"
+            elif dag_id == "notices":
+                made = f"{returned['notice'] or 0} that would wait for approval"
             else:
                 counts = returned["ingest"] or dict.fromkeys(COUNTS, 0)
                 feeds[dag_id.removeprefix("feed__")] = counts

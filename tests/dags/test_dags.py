@@ -53,7 +53,7 @@ def elsewhere() -> dict[str, Any]:
 def test_every_feed_has_its_dag(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {
-        *("alerts", "outputs", "exposure", "tiles", "upkeep", "replay")
+        *("alerts", "notices", "outputs", "exposure", "tiles", "upkeep", "replay")
     }
 
 
@@ -83,14 +83,15 @@ def test_what_is_nearer_to_its_reader_goes_first(bag: DagBag) -> None:
     feeds = [dag_id for dag_id in bag.dags if dag_id.startswith("feed__")]
     assert max(weights("fetch", *feeds)) < min(weights("ingest", *feeds))
     assert min(weights("fetch", "feed__jma_tsunami")) > max(weights("fetch", "feed__gsi_shelter"))
-    assert max(weights("ingest", *feeds)) < min(weights("publish", "outputs")) < min(weights("relay", "alerts"))
+    assert max(weights("ingest", *feeds)) < min(weights("notice", "notices")) < min(weights("publish", "outputs"))
+    assert min(weights("publish", "outputs")) < min(weights("relay", "alerts"))
     assert {str(task.weight_rule) for dag in bag.dags.values() for task in dag.tasks} == {"absolute"}
 
 
 def test_long_work_has_a_pool_of_its_own(bag: DagBag) -> None:
     for dag_id in ("exposure", "tiles", "replay", "upkeep"):
         assert {task.pool for task in bag.dags[dag_id].tasks} == {catalogue.BACKGROUND}
-    for dag_id in ("outputs", "alerts"):
+    for dag_id in ("outputs", "alerts", "notices"):
         assert {task.pool for task in bag.dags[dag_id].tasks} == {"default_pool"}
 
 
@@ -103,6 +104,7 @@ def test_outputs_wait_for_any_feed_and_are_swept(bag: DagBag) -> None:
     # 1 would leave asset events waiting for the next one; two writers of one tree must not meet either
     assert dag.max_active_runs > 1
     assert dag.task_dict["publish"].max_active_tis_per_dag == 1
+    assert list(dag.task_dict) == ["publish"]  # each further one is a process that a warning waits for
     assert dag.catchup is False
 
 
@@ -122,13 +124,12 @@ def test_exposure_waits_for_places_and_maps_and_is_swept(bag: DagBag) -> None:
 def test_every_task_ends_and_tells_when_it_fails(bag: DagBag) -> None:
     for dag in bag.dags.values():
         for task in dag.tasks:
-            if not (dag.dag_id == "outputs" and task.task_id == "done"):
-                assert task.execution_timeout is not None, task
+            assert task.execution_timeout is not None, task
             assert task.on_failure_callback, task
 
 
 def test_what_needs_the_tree_is_on_the_machine_that_has_it(bag: DagBag) -> None:
-    for dag_id in ("outputs", "alerts", "tiles"):
+    for dag_id in ("outputs", "alerts", "notices", "tiles"):
         assert {task.queue for task in bag.dags[dag_id].tasks} == {"house"}
     for dag_id in ("exposure", "upkeep", "replay"):
         assert {task.queue for task in bag.dags[dag_id].tasks} == {"default"}

@@ -132,8 +132,8 @@ def test_a_fault_of_the_register_stops_no_warning(bag: DagBag, monkeypatch: pyte
         monkeypatch.setattr(task, "retry_delay", timedelta(0))
     dag_run = dag.test()
     states = {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
-    assert states == {"register": "failed", "publish": "success", "done": "upstream_failed"}
-    assert (dag_run.state, asked) == ("failed", [False])
+    assert states == {"publish": "failed"}
+    assert (dag_run.state, asked) == ("failed", [False, False])  # it is tried again, and each time layers are written
 
 
 def test_a_person_may_choose_layers(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,21 +179,21 @@ def test_a_failure_is_told_with_cause_remedy_and_what_it_makes_stale(
     assert (str(seen), seen.remedy) == ("not XML", "look at it")
 
 
-def test_alerts_are_made_published_and_handed_over(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("due", [0, 2])
+def test_alerts_are_made_published_and_handed_over(bag: DagBag, monkeypatch: pytest.MonkeyPatch, due: int) -> None:
     calls: list[str] = []
 
-    def called(name: str) -> list[Any]:
+    def called(name: str) -> Any:
         calls.append(name)
-        return []
+        return due if name == "deliveries_due" else []
 
-    for name in ("make_alerts", "publish_alerts", "deliver_alerts", "make_notices"):
+    for name in ("make_alerts", "publish_alerts", "deliveries_due", "deliver_alerts", "make_notices"):
         monkeypatch.setattr(pipeline, name, lambda name=name: called(name))
     dag = bag.dags["alerts"]
     dag_run = dag.test()
     assert dag_run.state == "success"
-    calls.remove("make_notices")
-    assert calls == ["make_alerts", "publish_alerts", "deliver_alerts"]
-    assert dag.task_dict["notice"].upstream_task_ids == set()  # what is slow to see holds up no warning
+    # nobody is to be told of anything: no process is started for it
+    assert calls == ["make_alerts", "publish_alerts", "deliveries_due", *["deliver_alerts"] * bool(due)]
     uris = {asset.uri for asset in dag.timetable.asset_condition.objects}
     assert {"bousai://feed/jma_tsunami", "bousai://feed/lalert", "bousai://feed/jma_quake"} <= uris
     assert "bousai://feed/gsi_shelter" not in uris
@@ -231,3 +231,11 @@ def test_where_nothing_has_changed_nothing_is_worked_out(bag: DagBag, monkeypatc
         "prefectures": "success",
         "expose": "skipped",
     }
+
+
+def test_notices_are_looked_for_once_a_minute(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(pipeline, "make_notices", lambda: asked.append("notices") or [])
+    dag = bag.dags["notices"]
+    assert (dag.test().state, asked) == ("success", ["notices"])
+    assert (dag.timetable.expression, dag.max_active_runs, dag.catchup) == ("* * * * *", 1, False)

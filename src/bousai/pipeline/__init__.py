@@ -12,7 +12,7 @@ from typing import get_args
 
 from bousai.model import MessageState
 from bousai.pipeline.alerting import make_alerts, make_notices, told
-from bousai.pipeline.delivering import deliver_alerts, publish_alerts, send_again, undelivered
+from bousai.pipeline.delivering import deliver_alerts, deliveries_due, publish_alerts, send_again, undelivered
 from bousai.pipeline.exposure import expose, prefecture_name, prefectures_to_expose
 from bousai.pipeline.fetching import fetch_feed
 from bousai.pipeline.freshness import feed_states, feed_states_for
@@ -75,6 +75,7 @@ __all__ = [
     "days_to_replay",
     "decide_alert",
     "deliver_alerts",
+    "deliveries_due",
     "dismiss",
     "expose",
     "feed_states",

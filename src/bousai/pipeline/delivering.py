@@ -62,6 +62,12 @@ def publish_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
     return written
 
 
+def deliveries_due(settings: Settings | None = None) -> int:
+    """How many deliveries are to be made now."""
+    with opened(settings) as house:
+        return len(store.deliveries(house.store, due_at=house.now()))
+
+
 def deliver_alerts(settings: Settings | None = None) -> list[dict[str, Any]]:
     """Make every delivery that is due, those of one subscriber in their order, several subscribers at a time. Returns
     one dict a delivery: identifier, subscription, state, attempts, code, cause."""
