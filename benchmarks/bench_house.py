@@ -13,15 +13,16 @@ import math
 import os
 import re
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from bousai import catalogue, exercise, pipeline, settings, store
@@ -62,38 +63,79 @@ def busy() -> float:
     return (sum(fields[:8]) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def played(
-    own: Settings, environment: dict[str, str], parts: Sequence[exercise.Recording], gate: Gate
-) -> tuple[list[float], float]:
-    """Run the system while telegrams come: the memory of all parts, in bytes, every ten seconds from the first on,
-    and how many processors were busy meanwhile on this machine."""
+def with_a_past(database: Path, minutes: int) -> int:
+    """Give Airflow as many records as if the newest run of each DAG had been there every minute until an hour ago:
+    runs and their tasks, nine tenths of what it keeps. Gives how many runs it has then."""
+    with closing(sqlite3.connect(database, timeout=60)) as airflow, airflow:
+
+        def copied(table: str, new: dict[str, str], chosen: str) -> None:
+            columns = [row[1] for row in airflow.execute(f"PRAGMA table_info({table})")]
+            times = [row[1] for row in airflow.execute(f"PRAGMA table_info({table})") if row[2] == "TIMESTAMP"]
+            values = {one: one for one in columns} | {
+                one: f"strftime('%Y-%m-%d %H:%M:%f', {one}, '-' || n || ' minutes') || '000'" for one in times
+            }
+            values |= new
+            airflow.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) "
+                f"WITH RECURSIVE past(n) AS (SELECT 60 UNION ALL SELECT n + 1 FROM past WHERE n < {59 + minutes}) "
+                f"SELECT {', '.join(values[one] for one in columns)} FROM {table}, past WHERE {chosen}"
+            )
+
+        newest = "(SELECT max(id) FROM dag_run WHERE state IN ('success', 'failed') GROUP BY dag_id)"
+        runs = [row[0] for row in airflow.execute(f"SELECT run_id FROM dag_run WHERE id IN {newest}")]
+        among = ", ".join(f"'{one}'" for one in dict.fromkeys(runs))
+        kept = airflow.execute(f"SELECT group_concat(id) FROM dag_run WHERE id IN {newest}").fetchone()[0]
+        named = {"run_id": "run_id || '__' || n"}
+        copied("dag_run", {"id": "NULL"} | named, f"id IN ({kept})")
+        copied("task_instance", {"id": "lower(hex(randomblob(16)))"} | named, f"run_id IN ({among})")
+        return int(airflow.execute("SELECT count(*) FROM dag_run").fetchone()[0])
+
+
+@contextmanager
+def up(own: Settings, environment: dict[str, str]) -> Iterator[None]:
+    """`bousai up`, from its ready line on."""
     ports = ("--airflow-port", str(free_port("127.0.0.1")), "--port", str(free_port("127.0.0.1")))
     command = [sys.executable, "-P", "-m", "bousai.cli", "up", *ports]
-    memory: list[float] = []
-    with ExitStack() as servers, (own.data / "said").open("wb") as said:
-        addresses = [servers.enter_context(exercise.serve(one)) for one in parts]
-        targets = [("127.0.0.1", int(one.rpartition(":")[2])) for one in addresses]
-        gate.target = targets[0]
+    with (own.data / "said").open("wb") as said:
         system = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
         try:
             until = time.monotonic() + 240
             while b"ready in" not in (own.data / "said").read_bytes():
                 assert system.poll() is None and time.monotonic() < until, (own.data / "said").read_text()  # noqa: PT018
                 time.sleep(0.5)
+            yield
+        finally:
+            system.send_signal(signal.SIGTERM)
+            system.wait(60)
+
+
+def played(
+    own: Settings, environment: dict[str, str], parts: Sequence[exercise.Recording], gate: Gate, past: int
+) -> tuple[datetime, list[dict[str, int]], float]:
+    """Run the system while telegrams come: since when, the memory of each part, in bytes, every ten seconds from the
+    first telegram on, and how many processors were busy meanwhile on this machine."""
+    memory: list[dict[str, int]] = []
+    with ExitStack() as servers:
+        addresses = [servers.enter_context(exercise.serve(one)) for one in parts]
+        targets = [("127.0.0.1", int(one.rpartition(":")[2])) for one in addresses]
+        gate.target = targets[0]
+        if past:
+            with up(own, environment):
+                time.sleep(WARM_SECONDS)  # each DAG has run
+            print(f"{with_a_past(own.data / 'airflow' / 'airflow.db', past)} runs are recorded", file=sys.stderr)
+        with up(own, environment):
             time.sleep(WARM_SECONDS)
+            since = datetime.now().astimezone()
             worked, began = busy(), time.monotonic()
             for target in targets[1:]:
                 gate.target = target
                 time.sleep(BETWEEN)
                 seen = status.read(own.data / "airflow" / "parts.json")
                 assert seen is not None
-                memory.append(sum(part.pss_bytes or 0 for part in seen.parts))
+                memory.append({part.name: part.pss_bytes or 0 for part in seen.parts})
             cores = (busy() - worked) / (time.monotonic() - began)
             time.sleep(EVERY + 30)
-        finally:
-            system.send_signal(signal.SIGTERM)
-            system.wait(60)
-    return memory, cores
+    return since, memory, cores
 
 
 def delays(own: Settings, since: datetime) -> tuple[list[float], int, dict[str, dict[str, float]]]:
@@ -123,6 +165,11 @@ def costs(own: Settings, since: datetime) -> dict[str, float]:
         ],
     }
     return {name: round(statistics.median(values), 3) for name, values in kinds.items() if values}
+
+
+def middle(memory: Sequence[dict[str, int]]) -> int:
+    """The median of what the parts have together, in MB."""
+    return round(statistics.median(sum(one.values()) for one in memory) / 1e6)
 
 
 def rank(values: Sequence[float], share: float) -> float:
@@ -158,6 +205,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=6.0, help="for how long telegrams come")
     parser.add_argument("--feeds", type=int, default=30)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--past", type=int, default=1440, help="minutes for which all ran before, in Airflow's records"
+    )
     options = parser.parse_args()
     number = max(2, round(options.minutes * 60 / BETWEEN))
     with tempfile.TemporaryDirectory() as name:
@@ -177,11 +227,12 @@ def main() -> int:
         }
         own = settings.load(environment)
         own.data.mkdir()
-        began = datetime.now().astimezone()
-        memory, cores = played(own, environment, parts, gate)
-        found, missing, stages = delays(own, began + timedelta(seconds=WARM_SECONDS))
-        spent = costs(own, began + timedelta(seconds=WARM_SECONDS))
+        since, memory, cores = played(own, environment, parts, gate, options.past)
+        found, missing, stages = delays(own, since)
+        spent = costs(own, since)
         base = alone(parts, config, folder / "alone")
+    most = max(sum(one.values()) for one in memory)
+    fifth = max(1, len(memory) // 5)
     result = {
         "telegrams": len(found),
         "in no layer": missing,
@@ -190,21 +241,28 @@ def main() -> int:
         "without a scheduler, 95 % (s)": round(rank(base, 0.95), 2),
         **spent,
         "processors busy": round(cores, 2),
-        "memory at most (MB)": round(max(memory) / 1e6),
-        "memory at the end (MB)": round(memory[-1] / 1e6),
+        "memory at most (MB)": round(most / 1e6),
+        "median memory, first fifth of the time (MB)": middle(memory[:fifth]),
+        "median memory, last fifth of the time (MB)": middle(memory[-fifth:]),
+    }
+    by_part = {
+        name: [middle([{name: one[name]} for one in some]) for some in (memory[:fifth], memory[-fifth:])]
+        for name in memory[-1]
     }
     ratios = {
         "fetch to layer, 95 %, in seconds (at most 15)": rank(found, 0.95),
         "fetch to layer, 95 % / the same without a scheduler": rank(found, 0.95) / rank(base, 0.95),
         "telegrams in no layer (at most 0)": float(missing),
-        "memory of all parts, at most, in GB (at most 1.5)": max(memory) / 1e9,
+        "memory of all parts, at most, in GB (at most 1.5)": most / 1e9,
     }
     if options.json:
-        print(json.dumps({"result": result, "stages": stages, "ratios": ratios}, ensure_ascii=False))
+        print(
+            json.dumps({"result": result, "memory": by_part, "stages": stages, "ratios": ratios}, ensure_ascii=False)
+        )
     else:
         for name, value in result.items():
             print(f"{name:40s} {value}")
-        print(json.dumps(stages, indent=1))
+        print(json.dumps({"memory (MB), first and last fifth of the time": by_part, "stages": stages}, indent=1))
     return 0
 
 
