@@ -10,7 +10,7 @@ SHELL := bash
 PYTHON ?=
 export PYTHON
 DATA ?=
-JOBS ?= 2
+JOBS ?= 3
 HOST ?=
 AIRFLOW_PORT ?=
 PORT ?=
