@@ -29,7 +29,7 @@ _LIMITS = {
 }
 """A guard against what grows without end, not what a part needs. Measured (PSS, 2 cores, three tasks at once, thirty
 feeds, a day's runs on record): 283, 530, 170, 239, 121 MB, 1.34 GB together. The scheduler's is with its tasks: a
-limit that counts them must leave room for them, or it would stop work that is well (480 MB did, every three minutes)."""
+limit that counts them must leave room for them, or it would stop work that is well (480 MB did)."""
 
 
 def reached_at(host: str) -> str:
