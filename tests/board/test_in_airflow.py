@@ -212,7 +212,7 @@ def test_a_feed_from_the_board_to_its_dag(person: BrowserContext, airflow: Insta
     row.locator("button[data-feed]").click()
     frame.get_by_role("link", name="AirflowでDAGを開く").click()
     page.wait_for_url("**/dags/feed__jma_quake")
-    expect(page.get_by_text("feed__jma_quake").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="jma_quake 気象庁").first).to_be_visible(timeout=30_000)
     assert person.request.patch(api, data={"is_paused": False}).status == 200
 
 
