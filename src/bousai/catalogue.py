@@ -1,6 +1,5 @@
-"""The catalogue: ``config/**/*.yml`` as typed `Feed`s, `Layer`s, `AlertRule`s, `Subscription`s and
-the `Release` rules. File stem = id; unknown keys
-are errors."""
+"""The catalogue: ``config/**/*.yml`` as typed `Feed`s, `Layer`s, `AlertRule`s, `Subscription`s, `Incident`s and the
+`Release` rules. File stem = id; unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from pydantic import (
 )
 
 from bousai.errors import CatalogueError, ParseError
-from bousai.model import AlertRule, Layer, MqttChannel, Release, ReleasedLayer, Subscription, Visibility
+from bousai.model import AlertRule, Incident, Layer, MqttChannel, Release, ReleasedLayer, Subscription, Visibility
 from bousai.vocab.japanese_time import JST
 
 BACKGROUND = "background"
@@ -285,6 +284,7 @@ class Catalogue(_Strict):
     release: Release
     rules: dict[str, AlertRule] = {}
     subscriptions: dict[str, Subscription] = {}
+    incidents: dict[str, Incident] = {}
 
     def feed(self, feed_id: str) -> Feed:
         """One feed; `UsageError`-free: raises `CatalogueError` with the nearest names."""
@@ -297,6 +297,15 @@ class Catalogue(_Strict):
         if layer_id not in self.layers:
             raise CatalogueError(f"no layer {layer_id!r}", remedy=f"one of: {', '.join(self.layers)}")
         return self.layers[layer_id]
+
+    def incident(self, incident_id: str) -> Incident:
+        """One incident; raises `CatalogueError` with the names there are."""
+        if incident_id not in self.incidents:
+            raise CatalogueError(
+                f"no incident {incident_id!r}",
+                remedy=f"one of: {', '.join(self.incidents)}; or name --from, --to and --area",
+            )
+        return self.incidents[incident_id]
 
     def released(self, layer: Layer, tier: Visibility) -> ReleasedLayer:
         """A layer as a tier may see it."""
@@ -394,7 +403,7 @@ def load(config: Path) -> Catalogue:
     return _load(config, tuple(_stamp(path) for path in (*paths, config / "release.yml")))
 
 
-_FOLDERS = ("feeds", "layers", "alerts", "subscriptions")
+_FOLDERS = ("feeds", "layers", "alerts", "subscriptions", "incidents")
 _Stamp = tuple[str, int, int, int, int]
 
 
@@ -419,6 +428,7 @@ def _load(config: Path, _stamps: tuple[_Stamp, ...]) -> Catalogue:
         release=_release(config / "release.yml", layers),
         rules=_each(config, "alerts", AlertRule),
         subscriptions=_subscriptions(config),
+        incidents=_each(config, "incidents", Incident),
     )
 
 

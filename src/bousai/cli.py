@@ -92,6 +92,20 @@ def _pref(text: str) -> str:
     return text
 
 
+def _area(text: str) -> str:
+    return _pref(text) if len(text) == 2 else _muni(text)
+
+
+def _report_formats(text: str) -> list[str]:
+    chosen = text.split(",")
+    for one in chosen:
+        if one not in pipeline.REPORT_FORMATS:
+            raise UsageError(
+                f"not a format of reports: {one!r}", remedy=f"some of {','.join(pipeline.REPORT_FORMATS)}"
+            )
+    return chosen
+
+
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
@@ -586,6 +600,34 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace) -> int:
+    chosen = pipeline.incident(
+        options.incident,
+        since=options.since,
+        until=options.until,
+        areas=options.area or (),
+        title=options.title,
+        status=options.status,
+    )
+    folder = options.into or settings.load().data / "reports"
+    written = pipeline.make_report(
+        chosen,
+        folder,
+        options.format,
+        known_at=options.known_at,
+        munis=options.muni or (),
+        categories=options.category or (),
+        against_known=options.against_known,
+        against_until=options.against_to,
+        tier=options.tier,
+    )
+    if options.json:
+        _print(_json(written))
+    else:
+        _table([(one["format"], one["bytes"], one["path"]) for one in written], ("format", "bytes", "file"))
+    return 0
+
+
 def _pools(options: argparse.Namespace) -> int:
     pools = catalogue.load(settings.load().config).pools()
     if options.json:
@@ -686,6 +728,31 @@ def _parser() -> _Parser:
         "--from", dest="since", type=_day, required=True, metavar="DAY", help="the first day (of Japan, as fetched)"
     )
     replayed.add_argument("--to", dest="until", type=_day, required=True, metavar="DAY", help="the last day, with it")
+
+    told = command(
+        "report",
+        _report,
+        "an after-action report of an incident (config/incidents), from the store alone",
+        "bousai report noto_2024 --format html,pdf -o reports",
+    )
+    told.add_argument("incident", help="its name; a new one with --from, --to and --area")
+    told.add_argument("--from", dest="since", type=_time, metavar="T", help="instead of what the incident says")
+    told.add_argument("--to", dest="until", type=_time, metavar="T")
+    told.add_argument("--area", type=_area, action="append", metavar="CODE", help="prefecture or municipality")
+    told.add_argument("--title", help="what it is called on the cover")
+    told.add_argument("--status", choices=("actual", "exercise", "test"), help="exercise: 訓練")
+    told.add_argument("--known-at", type=_time, metavar="T", help="as known at this time (default now)")
+    told.add_argument(
+        "--against-known", type=_time, metavar="T", help="what has changed since what was known at this time"
+    )
+    told.add_argument("--tier", choices=VISIBILITIES, default="public", help="for whom it is (default public)")
+    told.add_argument(
+        "--against-to", type=_time, metavar="T", help="what has changed since the report up to this time"
+    )
+    told.add_argument("--format", type=_report_formats, default=["html"], metavar="LIST", help="html,pdf,docx,xlsx")
+    told.add_argument("--muni", type=_muni, action="append", metavar="CODE", help="of the chronology only these")
+    told.add_argument("--category", choices=pipeline.REPORT_CATEGORIES, action="append", help="only such rows")
+    told.add_argument("-o", dest="into", type=Path, metavar="DIR", help="folder (default <data>/reports)")
 
     command(
         "pools",

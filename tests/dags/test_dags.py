@@ -53,7 +53,7 @@ def elsewhere() -> dict[str, Any]:
 def test_every_feed_has_its_dag(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == {f"feed__{feed_id}" for feed_id in FEEDS} | {
-        *("alerts", "notices", "outputs", "exposure", "tiles", "upkeep", "replay")
+        *("alerts", "notices", "outputs", "exposure", "tiles", "upkeep", "replay", "report")
     }
 
 
@@ -89,7 +89,7 @@ def test_what_is_nearer_to_its_reader_goes_first(bag: DagBag) -> None:
 
 
 def test_long_work_has_a_pool_of_its_own(bag: DagBag) -> None:
-    for dag_id in ("exposure", "tiles", "replay", "upkeep"):
+    for dag_id in ("exposure", "tiles", "replay", "report", "upkeep"):
         assert {task.pool for task in bag.dags[dag_id].tasks} == {catalogue.BACKGROUND}
     for dag_id in ("outputs", "alerts", "notices"):
         assert {task.pool for task in bag.dags[dag_id].tasks} == {"default_pool"}
@@ -129,7 +129,7 @@ def test_every_task_ends_and_tells_when_it_fails(bag: DagBag) -> None:
 
 
 def test_what_needs_the_tree_is_on_the_machine_that_has_it(bag: DagBag) -> None:
-    for dag_id in ("outputs", "alerts", "notices", "tiles"):
+    for dag_id in ("outputs", "alerts", "notices", "tiles", "report"):
         assert {task.queue for task in bag.dags[dag_id].tasks} == {"house"}
     for dag_id in ("exposure", "upkeep", "replay"):
         assert {task.queue for task in bag.dags[dag_id].tasks} == {"default"}

@@ -239,3 +239,16 @@ def test_notices_are_looked_for_once_a_minute(bag: DagBag, monkeypatch: pytest.M
     dag = bag.dags["notices"]
     assert (dag.test().state, asked) == ("success", ["notices"])
     assert (dag.timetable.expression, dag.max_active_runs, dag.catchup) == ("* * * * *", 1, False)
+
+
+def test_a_report_is_what_the_form_says(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(pipeline, "make_report", lambda *of, **more: asked.append((*of, more)) or [])
+    form = {"incident": "kunren", "formats": ["html"], "known_at": "2026-11-05T12:00:00+09:00"}
+    assert bag.dags["report"].test(run_conf=form).state == "success"
+    ((incident, folder, formats, more),) = asked
+    assert (incident, folder.name, formats) == ("kunren", "reports", ["html"])
+    assert more == {"known_at": datetime.fromisoformat(form["known_at"])}
+    dag = bag.dags["report"]
+    assert type(dag.timetable).__name__ == "NullTimetable"  # nobody makes one but a person
+    assert dag.params.get_param("formats").schema["items"]["enum"] == list(pipeline.REPORT_FORMATS)

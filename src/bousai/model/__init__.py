@@ -32,8 +32,10 @@ from bousai.model.bulletin import (
     join_status,
     table_of,
 )
+from bousai.model.claim import Claim, Telling
 from bousai.model.document import Provenance, RawDocument, Receipt
 from bousai.model.freshness import freshness
+from bousai.model.incident import Incident
 from bousai.model.issue import Issue, Severity
 from bousai.model.layer import COMMON, Field, Layer, MapGroup, OnMap, Sip4d
 from bousai.model.release import LayerRelease, Release, ReleasedLayer, SmallCounts, SmallRule, open_to
@@ -56,8 +58,10 @@ __all__ = [
     "CapUrgency",
     "Change",
     "Changes",
+    "Claim",
     "EmailChannel",
     "Field",
+    "Incident",
     "Issue",
     "Item",
     "ItemTable",
@@ -85,6 +89,7 @@ __all__ = [
     "SourceFreshness",
     "Status",
     "Subscription",
+    "Telling",
     "Verb",
     "Visibility",
     "WebhookChannel",

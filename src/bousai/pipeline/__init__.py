@@ -1,9 +1,9 @@
 """The corridor: the verbs. Opens the rooms, hands things from one to the next, reads the clock.
 
 Rooms do not know each other; every path a value takes is in this package, in the order of the line: `fetching` →
-`ingesting` → `exposure`, `register` → `picture` → `publishing`, `alerting` → `delivering`; `freshness` and
-`questions` beside it. `house` opens
-the rooms. All verbs take `settings` (default: from the environment).
+`ingesting` → `exposure`, `register` → `picture` → `publishing`, `alerting` → `delivering`, `reporting`; `freshness`
+and
+`questions` beside it. `house` opens the rooms. All verbs take `settings` (default: from the environment).
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ from bousai.pipeline.register import (
     update_register,
 )
 from bousai.pipeline.rehearsing import rehearse_alerts
+from bousai.pipeline.reporting import REPORT_CATEGORIES, REPORT_FORMATS, incident, make_report
 from bousai.pipeline.running import note_failure, note_late
 from bousai.pipeline.upkeep import days_to_replay, note_calendar, tidy, verify_archive
 
@@ -61,6 +62,8 @@ MESSAGE_STATES: tuple[str, ...] = get_args(MessageState)
 __all__ = [
     "FORMATS",
     "MESSAGE_STATES",
+    "REPORT_CATEGORIES",
+    "REPORT_FORMATS",
     "AlertFacts",
     "Body",
     "FeedMeasures",
@@ -82,6 +85,7 @@ __all__ = [
     "feed_states_for",
     "fetch_feed",
     "history",
+    "incident",
     "ingest_documents",
     "ingest_files",
     "layer_as_known",
@@ -91,6 +95,7 @@ __all__ = [
     "list_alerts",
     "make_alerts",
     "make_notices",
+    "make_report",
     "measures",
     "moments",
     "newest_alert",

@@ -9,6 +9,7 @@ deliveries, `works` what was done. Add here: a table with its migration in sql/m
 in `read`. Tests: tests/store.
 """
 
+from bousai.store.claims import claims
 from bousai.store.endings import endings
 from bousai.store.engine import Store, open_store, prepare
 from bousai.store.ledger import (
@@ -27,6 +28,7 @@ from bousai.store.ledger import (
     open_issues,
     pending_documents,
     published,
+    receipts_between,
     record_document,
     record_receipt,
     refused_documents,
@@ -116,6 +118,7 @@ __all__ = [
     "chain_of",
     "changes",
     "claim_delivery",
+    "claims",
     "current_counts",
     "decisions_of",
     "delivered_since",
@@ -156,6 +159,7 @@ __all__ = [
     "portions",
     "prepare",
     "published",
+    "receipts_between",
     "record_alerts",
     "record_decision",
     "record_document",

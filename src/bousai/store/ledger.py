@@ -351,6 +351,14 @@ def last_receipt(
     return next(iter(_receipts(store, query.where(t.c.outcome.in_(wanted)))), None)
 
 
+def receipts_between(store: Store, feed: str, since: datetime, until: datetime) -> list[Receipt]:
+    """What a feed was asked from one time to another, both included, in order, as far as it is kept: of polls that
+    brought nothing, one an hour stays after some days (`works.thin_receipts`)."""
+    t = schema.receipt
+    where = (t.c.feed == feed, t.c.requested_at >= instant(since), t.c.requested_at <= instant(until))
+    return _receipts(store, sa.select(t).where(*where).order_by(t.c.requested_at, t.c.id))
+
+
 def source_made_at(store: Store, *urls: str) -> datetime | None:
     """The newest time at which a source says that it made what it last answered at any of these addresses."""
     found = [receipt.made_at for url in urls if (receipt := last_receipt(store, url=url)) is not None]

@@ -68,6 +68,11 @@ def _log_position(
     return last.id, 0 if shown is None else shown.recorded_at
 
 
+def position_at(connection: Connection, known_at: datetime | None) -> int:
+    """The position in the log up to which everything was known at a time (None: now)."""
+    return _log_position(connection, known_at)[0]
+
+
 def _box(bbox: tuple[float, float, float, float]) -> dict[str, float]:
     return dict(zip(("west", "south", "east", "north"), bbox, strict=True))
 

@@ -1,0 +1,138 @@
+"""A whole report of few claims, and what differs between two."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from bousai.errors import UsageError
+from bousai.report import compare, compose, empty_words, read_words
+from bousai.report.document import Heading, Report, Slot, Table
+
+from .making import after, claim, evidence, number, telling
+
+FIRST = claim(
+    "damage_count",
+    "p",
+    telling(1, after(hours=2)),
+    muni=None,
+    area_name="神奈川県",
+    area_level="prefecture",
+    report_no="1",
+    dead=number(2),
+    house_destroyed=number(5),
+)
+SECOND = claim(
+    "damage_count",
+    "p",
+    telling(2, after(hours=5)),
+    muni=None,
+    area_name="神奈川県",
+    area_level="prefecture",
+    report_no="2",
+    dead=number(3),
+    house_destroyed=number(4),
+)
+ORDER = claim(
+    "evacuation_order", "o", telling(3, after(hours=1)), area_name="横須賀市", order="evacuate", order_text="避難指示"
+)
+WORDS = read_words(empty_words(evidence().incident), "kunren.words.yml")
+
+
+def text(report: Report) -> str:
+    return "\n".join(
+        "|".join("".join(run.text for run in one) for one in row) for table in report.tables() for row in table.rows
+    )
+
+
+def test_every_number_leads_to_a_source() -> None:
+    made = compose(evidence(FIRST, SECOND, ORDER), WORDS)
+    known = {one.number: one for one in made.sources}
+    named = {n for table in made.tables() for row in table.rows for one in row for run in one for n in run.sources}
+    assert named == set(known) == set(range(1, len(known) + 1))
+    assert {one.reference for one in made.sources} == {"1001", "1002", "1003"}
+    (course,) = (one for one in made.tables() if one.id.endswith("-course"))
+    (dead,) = (row for row in course.rows if row[0][0].text == "死者")
+    assert [
+        ("".join(run.text for run in one), [known[n].reference for run in one for n in run.sources])
+        for one in dead[2:4]
+    ] == [("2", ["1001"]), ("3", ["1002"])]
+
+
+def test_ids_are_unique_and_figures_have_their_table() -> None:
+    made = compose(evidence(FIRST, SECOND, ORDER), WORDS)
+    ids = [one.id for one in made.blocks if hasattr(one, "id")]
+    assert len(ids) == len(set(ids))
+    tables = {one.id for one in made.tables()}
+    assert all(figure.table in tables for figure in made.figures())
+    assert all(figure.alt for figure in made.figures())
+
+
+def test_headings_go_down_one_level_at_a_time() -> None:
+    made = compose(evidence(FIRST, SECOND, ORDER), WORDS)
+    levels = [one.level for one in made.blocks if isinstance(one, Heading)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_the_chronology_alone_is_narrowed() -> None:
+    whole = compose(evidence(FIRST, SECOND, ORDER), WORDS)
+    some = compose(evidence(FIRST, SECOND, ORDER), WORDS, categories=["発令"])
+    rows = {
+        name: next(one for one in made.tables() if one.id == "chronology-table").rows
+        for name, made in (("whole", whole), ("some", some))
+    }
+    assert (len(rows["whole"]), len(rows["some"])) == (3, 1)
+    assert len(some.blocks) == len(whole.blocks)
+
+
+def test_no_record_is_no_all_clear() -> None:
+    made = compose(evidence(), WORDS)
+    said = "".join(run.text for one in made.blocks if getattr(one, "role", "") == "warning" for run in one.runs)
+    for what in ("被害報", "避難情報", "避難者", "ライフライン", "通行規制"):
+        assert what in said
+    assert said.count("という意味ではない") >= 5
+
+
+def test_what_people_wrote_stays_theirs_and_a_report_is_a_draft_until_they_say_so() -> None:
+    made = compose(evidence(), WORDS)
+    assert made.draft
+    assert {one.words for one in made.blocks if isinstance(one, Slot)} == {None}
+    said = read_words(
+        "final: true\ngood: <b>早かった</b>\nplan:\n- {issue: 遅れ, owner: 防災課, due: 2027-03-31}\n", "x"
+    )
+    made = compose(evidence(), said)
+    assert not made.draft
+    assert [one.words for one in made.blocks if isinstance(one, Slot) and one.id == "words-good"] == [
+        "<b>早かった</b>"
+    ]
+    assert "遅れ|||防災課|2027-03-31" in text(made)
+
+
+@pytest.mark.parametrize("wrong", ["- a\n", "good: [1\n", "nothing: x\n", "plan:\n- {owner: x}\n"])
+def test_words_that_cannot_be_read_are_told_with_the_place(wrong: str) -> None:
+    with pytest.raises(UsageError, match=r"kunren\.words\.yml: "):
+        read_words(wrong, "kunren.words.yml")
+
+
+def test_what_differs_is_told_row_by_row_with_the_sources_of_both() -> None:
+    before, after_it = compose(evidence(FIRST), WORDS), compose(evidence(FIRST, SECOND, ORDER), WORDS)
+    made = compare(before, after_it)
+    (course,) = (one for one in made.tables() if one.id.endswith("-course"))
+    changed = [["".join(run.text for run in one) for one in row] for row in course.rows]
+    assert ["変更", "死者 / 人", "第2報 11/5 15:00", "", "3"] in changed
+    (rows,) = (one.rows for one in made.tables() if one.id == "diff-chronology-table")
+    assert [row[0][0].text for row in rows] == ["追加", "追加"]
+    numbers = {one.number for one in made.sources}
+    assert {
+        n for table in made.tables() for row in table.rows for one in row for run in one for n in run.sources
+    } == numbers
+    assert made.title.endswith("比較")
+
+
+def test_the_same_report_does_not_differ_from_itself() -> None:
+    made = compose(evidence(FIRST, SECOND, ORDER), WORDS)
+    same = compare(made, made)
+    assert not list(same.tables())
+    assert [one for one in same.blocks if isinstance(one, Table)] == []

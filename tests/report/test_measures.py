@@ -1,0 +1,124 @@
+"""The definitions of the figures: leads, peaks, outages, falls, availability, the two clocks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bousai.model import Receipt
+from bousai.report import damage, lag, moments, orders, outages, readings, shelters
+from bousai.report.observed import said
+
+from .making import BEGAN, after, claim, evidence, number, telling
+
+
+def test_a_lead_may_be_negative_and_no_order_is_not_zero() -> None:
+    warned = [
+        claim("weather_warning", m, telling(n, after(hours=1)), muni=m, level=4, phenomenon="landslide")
+        for n, m in enumerate(("14201", "14203", "14204"), start=1)
+    ]
+    ordered = [
+        claim(
+            "evacuation_order", "a", telling(7, after(minutes=50)), muni="14201", order="evacuate", hazard="土砂災害"
+        ),
+        claim("evacuation_order", "b", telling(8, after(minutes=80)), muni="14203", order="evacuate"),
+        claim("evacuation_order", "c", telling(9, after(minutes=80)), muni="14204", order="evacuate", hazard="洪水"),
+    ]
+    claims = [*warned, *ordered]
+    found = orders.leads(orders.orders(claims), orders.warnings(claims), 4)
+    assert [(one.muni, one.seconds) for one in found] == [("14201", -600), ("14203", 1200), ("14204", None)]
+    assert orders.told_middle([-600, 1200], 3) == "中央値 5分（n=2/3、打ち切り1）"
+
+
+def test_an_interval_is_given_from_ten_values_on() -> None:
+    assert orders.middle([1.0] * 9) == (1.0, None)
+    found = orders.middle([float(n) for n in range(10)])
+    assert found is not None
+    assert found[0] == 4.5
+    assert found[1] is not None
+    assert found[1][0] < 4.5 < found[1][1]
+    assert found == orders.middle([float(n) for n in range(10)])
+    assert orders.middle([]) is None
+
+
+def _people(item: str, n: int, hours: float, value: int) -> object:
+    return claim("shelter_status", item, telling(n, after(hours=hours)), state="open", evacuees=number(value))
+
+
+def test_the_peak_takes_no_count_older_than_three_hours() -> None:
+    claims = [_people("a", 1, 1, 100), _people("b", 2, 2, 50), _people("b", 3, 6, 120)]
+    found = shelters.peak(said(claims, "shelter_status"))  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.total, found.at, found.carried) == (150, after(hours=2), 1)
+
+
+def test_the_area_under_an_outage_and_when_it_was_restored() -> None:
+    course = [(0, 1000), (2, 600), (4, 90), (10, 0)]
+    claims = [
+        claim("lifeline_outage", "p", telling(n, after(hours=hours)), utility="power", affected=number(value))
+        for n, (hours, value) in enumerate(course, start=1)
+    ]
+    found = outages.outage(said(claims, "lifeline_outage"))
+    assert found is not None
+    assert found.house_hours == pytest.approx(1600 + 690 + 270)
+    assert found.restored == (after(hours=4), after(hours=4), after(hours=10))
+
+
+def test_a_fall_that_the_rest_of_its_group_makes_up_for_may_be_another_class() -> None:
+    first = claim("damage_count", "a", telling(1, after(hours=1)), house_half_destroyed=number(5))
+    second = claim(
+        "damage_count", "a", telling(2, after(hours=2)), house_half_destroyed=number(3), house_destroyed=number(2)
+    )
+    third = claim(
+        "damage_count", "a", telling(3, after(hours=3)), house_half_destroyed=number(3), house_destroyed=number(1)
+    )
+    found = damage.falls(said([first, second, third], "damage_count"))
+    assert [(one.item, one.was, one.now, one.moved) for one in found] == [
+        ("house_half_destroyed", 5, 3, True),
+        ("house_destroyed", 2, 1, False),
+    ]
+
+
+def test_a_count_has_settled_when_it_stays_near_its_last() -> None:
+    times = [after(hours=n) for n in range(4)]
+    assert damage.settled_at(times, [100, 50, 97, 100]) == times[2]
+    assert damage.settled_at(times, [100, 100, 50, 100]) == times[3]
+    assert damage.settled_at(times, [1, 1, 1, 0]) is None
+
+
+def test_a_blank_is_no_first_figure() -> None:
+    blank = {"value": None, "state": "investigating", "qualifier": "exact", "text": None}
+    claims = [
+        claim("damage_count", "a", telling(1, after(hours=1)), dead=blank),
+        claim("damage_count", "a", telling(2, after(hours=5)), dead=number(0)),
+    ]
+    found = lag.first_figures(said(claims, "damage_count"), ("dead",))
+    assert found["14201"].issued_at == after(hours=5)
+
+
+def test_how_a_source_could_be_read() -> None:
+    def receipt(minutes: float, outcome: str) -> Receipt:
+        return Receipt("kunren", "u", after(minutes=minutes), 0.1, outcome)  # type: ignore[arg-type]
+
+    some = [receipt(5, "new"), receipt(65, "error"), receipt(70, "error"), receipt(200, "not_modified")]
+    found = readings.availability(some, BEGAN, after(hours=4), 60)
+    assert found is not None
+    assert (found.hours, found.answered, found.failed) == (4, 2, 2)
+    assert (found.gap_from, found.gap_until) == (after(minutes=5), after(minutes=200))
+    assert found.gaps == ((after(minutes=5), after(minutes=200)),)
+    assert readings.availability([], BEGAN, after(hours=4), 60) is None
+
+
+def test_true_then_is_not_known_then() -> None:
+    late = telling(1, after(hours=1), recorded=after(hours=9))
+    over = telling(2, after(hours=3), recorded=after(hours=10))
+    order = claim("evacuation_order", "a", late, order="evacuate", until=after(hours=3), closed=over)
+    at = after(hours=2)
+    assert moments.held([order], at, after(days=1)) == [order]
+    assert moments.held([order], at, at) == []
+    # at nine it was known, and that it had ended was not
+    assert moments.held([order], after(hours=4), after(hours=9)) == [order]
+    assert moments.held([order], after(hours=4), after(hours=10)) == []
+    chosen = moments.chosen(evidence().incident)
+    assert chosen[:2] == (BEGAN + timedelta(hours=1), BEGAN + timedelta(hours=3))
