@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bousai.model import Receipt, Work
+from bousai.report import FeedRecord
 from bousai.report.chronology import events
 
 from .making import after, claim, evidence, number, telling
@@ -84,4 +86,58 @@ def test_changes_of_a_report_are_named_and_a_blank_is_no_zero() -> None:
     assert [one.text for one in events(evidence(first, second))] == [
         "第1報 死者 調査中、負傷者計 3人",
         "第2報 死者 調査中→1人",
+    ]
+
+
+def test_what_this_installation_did_and_did_not_hear_is_in_it() -> None:
+    def heard(hours: float) -> Receipt:
+        return Receipt("kunren", "u", after(hours=hours), 0.1, "not_modified")
+
+    feed = FeedRecord("kunren", "【訓練】訓練の情報源", "", 60, False, [heard(-1), heard(0), heard(5), heard(5.5)])
+    done = Work("approve", "bousai.kunren.1", after(hours=2), 0.1, "done", actor="bousai-ka")
+    found = events(evidence(feeds=[feed], works=[done], known_at=after(hours=6)))
+    assert [(one.at, one.category, one.text, one.issuer) for one in found] == [
+        (after(hours=0), "収集", "5時間00分 応答なし", "【訓練】訓練の情報源"),
+        (after(hours=2), "操作", "承認: bousai.kunren.1", "bousai-ka"),
+    ]
+
+
+def test_a_report_that_counts_at_many_places_is_one_row_with_its_total_first() -> None:
+    told = telling(1, after(hours=1))
+    munis = [
+        ("14201", "横須賀市"),
+        ("14203", "平塚市"),
+        ("14204", "鎌倉市"),
+        ("14205", "藤沢市"),
+        ("14206", "小田原市"),
+    ]
+    counted = [
+        claim("lifeline_outage", muni, told, muni=muni, utility="power", area_name=name, affected=number(10 + n))
+        for n, (muni, name) in enumerate(munis)
+    ]
+    total = claim(
+        "lifeline_outage",
+        "14",
+        told,
+        muni=None,
+        utility="power",
+        area_name="神奈川県",
+        area_level="prefecture",
+        affected=number(60),
+    )
+    (row,) = events(evidence(*counted, total))
+    assert row.text == "神奈川県 停電 60戸／横須賀市 停電 10戸／平塚市 停電 11戸／鎌倉市 停電 12戸／ほか2地域"
+    assert (len(row.places), len(row.munis), len(row.claims)) == (6, 5, 6)
+    assert len(events(evidence(*counted[:3], total))) == 4
+
+
+def test_what_came_late_is_not_over() -> None:
+    """The store writes it, sees that a later statement is there already, and writes it anew with its end."""
+    late, later = telling(2, after(hours=1), recorded=after(hours=9)), telling(1, after(hours=3))
+    first = claim("road_restriction", "a", late, road_name="訓練道", restriction_text="通行止め", retired=late)
+    anew = replace(first, revision=7, retired=None, valid_to=after(hours=3), closed=late)
+    then = claim("road_restriction", "a", later, road_name="訓練道", restriction_text="片側交互通行")
+    assert [one.text for one in events(evidence(first, anew, then))] == [
+        "訓練道 通行止め",
+        "訓練道 片側交互通行（変更）",
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import shapely
 
 from bousai.model import Receipt
 from bousai.report import damage, lag, moments, orders, outages, readings, shelters
+from bousai.report.document import Map
 from bousai.report.observed import said
 
 from .making import BEGAN, after, claim, evidence, number, telling
@@ -122,3 +125,15 @@ def test_true_then_is_not_known_then() -> None:
     assert moments.held([order], after(hours=4), after(hours=10)) == []
     chosen = moments.chosen(evidence().incident)
     assert chosen[:2] == (BEGAN + timedelta(hours=1), BEGAN + timedelta(hours=3))
+
+
+def test_a_map_is_drawn_for_each_moment_at_which_orders_differ() -> None:
+    square = shapely.to_wkb(shapely.box(139, 35, 139.1, 35.1))
+    over = telling(2, after(hours=4))
+    order = claim(
+        "evacuation_order", "a", telling(1, after(minutes=30)), order="evacuate", until=after(hours=4), closed=over
+    )
+    made = evidence(order)
+    maps = moments._maps(replace(made, outlines={"14201": square, "14203": square}))
+    assert [[area.shade for area in one.areas] for one in maps if isinstance(one, Map)] == [[1, None], [None, None]]
+    assert moments._maps(made) == []

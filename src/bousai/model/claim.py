@@ -61,6 +61,7 @@ class Claim:
         return min((one for one in (self.valid_to, self.expires_at) if one is not None), default=None)
 
     @property
-    def says_over(self) -> bool:
-        """The source states that the thing no longer holds: said, never true."""
+    def never_held(self) -> bool:
+        """It was retired by the bulletin that made us write it. Where no other claim has the same statement about the
+        item, the source states that the thing is over; else the statement came late and was written anew at once."""
         return self.retired is not None and self.retired.number == self.opened.number

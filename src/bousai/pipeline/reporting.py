@@ -21,7 +21,7 @@ from bousai.vocab import count
 
 REPORT_FORMATS = report.FORMATS
 """The formats of a report."""
-REPORT_CATEGORIES = tuple(dict.fromkeys(report.CATEGORIES.values()))
+REPORT_CATEGORIES = (*dict.fromkeys(report.CATEGORIES.values()), *report.OUR_OWN)
 """The categories of the rows of a chronology."""
 
 

@@ -8,7 +8,7 @@ read the clock, do I/O. `compose` puts the sections together (`damage`, `orders`
 `compose`), a format (a module that renders a `Report`, named in `rendering`). Tests: tests/report.
 """
 
-from bousai.report.chronology import CATEGORIES
+from bousai.report.chronology import CATEGORIES, OUR_OWN
 from bousai.report.compare import compare
 from bousai.report.compose import compose
 from bousai.report.evidence import Evidence, FeedRecord, Sent, areas_of
@@ -23,6 +23,7 @@ __all__ = [
     "CATEGORIES",
     "FORMATS",
     "KINDS",
+    "OUR_OWN",
     "Evidence",
     "FeedRecord",
     "Sent",

@@ -8,7 +8,7 @@ stays, struck through, with the word of what became of it. 検証 of real disast
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from bousai.model import Claim
 from bousai.report.counts import shown
 from bousai.report.evidence import Evidence, municipality_name
+from bousai.report.observed import lasted
+from bousai.report.readings import VERBS, availability
 from bousai.vocab.damage import damage_items
 from bousai.vocab.map_scale import scales
 
@@ -47,6 +49,8 @@ CATEGORIES = {
     "public_notice": "広報",
 }
 """Kind → the category of its rows; other kinds are lists and maps, in which nothing happens."""
+OUR_OWN = ("配信", "収集", "操作")
+"""The categories of what happened here: alerts that went out, sources that did not answer, actions of people."""
 
 _PASSING = frozenset(
     {
@@ -96,8 +100,71 @@ def events(evidence: Evidence) -> list[Event]:
         # an earthquake comes in parts: hypocentre, intensity, comment
         words = "" if step.claim.kind == "earthquake" else step.text
         found.setdefault((step.document, step.claim.kind, step.at, step.struck, words), []).append(step)
-    rows = [_row(some) for some in found.values()]
+    rows = _gathered([_row(some) for some in found.values()])
+    rows += [*_alerts(evidence), *_gaps(evidence), *_actions(evidence)]
     return sorted(rows, key=lambda row: (row.at, row.known_at, row.kind, row.text))
+
+
+_COUNTED = frozenset({"damage_count", "evacuation_summary", "lifeline_outage"})
+"""What one report counts place by place, each with numbers of its own."""
+_NAMED = 4
+"""So many places of one report are named with their numbers; more would hide what else happened then."""
+
+
+def _gathered(rows: Sequence[Event]) -> list[Event]:
+    """One row for a report that counts at more than a few places: totals first, then the first places, and how many
+    more. The numbers of all of them are in the tables."""
+    found: dict[tuple[Any, ...], list[Event]] = {}
+    for row in rows:
+        counted = row.kind in _COUNTED
+        key = (row.claims[0].stated.sha256, row.kind, row.at, row.struck) if counted else (id(row),)
+        found.setdefault(key, []).append(row)
+    return [one for some in found.values() for one in (some if len(some) <= _NAMED else [_as_one(some)])]
+
+
+def _as_one(rows: Sequence[Event]) -> Event:
+    def rank(row: Event) -> bool:
+        return row.claims[0].props.get("area_level") not in ("prefecture", "country")
+
+    ranked = sorted(rows, key=rank)
+    told = "／".join(f"{'、'.join(row.places[:_NAMED])} {row.text}".strip() for row in ranked[:_NAMED])
+    places = tuple(dict.fromkeys(place for row in ranked for place in row.places))
+    named = {place for row in ranked[:_NAMED] for place in row.places}
+    left = len(places) - len(named)
+    return replace(
+        ranked[0],
+        known_at=min(row.known_at for row in rows),
+        munis=tuple(dict.fromkeys(muni for row in ranked for muni in row.munis)),
+        places=places,
+        text=f"{told}／ほか{left}地域" if left > 0 else told,
+        claims=tuple(one for row in ranked for one in row.claims),
+    )
+
+
+def _own(at: datetime, category: str, text: str, who: str, munis: tuple[str, ...] = ()) -> Event:
+    """What happened here: it was known when it did, and rests upon our own ledger."""
+    return Event(at, at, category, "", munis, tuple(municipality_name(one) for one in munis), text, who, ())
+
+
+def _alerts(evidence: Evidence) -> Iterable[Event]:
+    for one in evidence.sent:
+        message = one.message
+        if message.released_at is not None:
+            text = f"{message.headline_ja}（CAP {message.phase}、{message.identifier}）"
+            yield _own(message.released_at, OUR_OWN[0], text, message.sender, message.munis)
+
+
+def _gaps(evidence: Evidence) -> Iterable[Event]:
+    incident = evidence.incident
+    for feed in evidence.feeds:
+        found = availability(feed.receipts, incident.since, min(incident.until, evidence.known_at), feed.every)
+        for since, until in () if found is None else found.gaps:
+            yield _own(since, OUR_OWN[1], f"{lasted((until - since).total_seconds())} 応答なし", feed.title)
+
+
+def _actions(evidence: Evidence) -> Iterable[Event]:
+    for one in evidence.works:
+        yield _own(one.started_at, OUR_OWN[2], f"{VERBS.get(one.verb, one.verb)}: {one.subject}", one.actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +191,12 @@ def _steps(claims: Sequence[Claim]) -> Iterable[_Step]:
     if claims[0].kind not in CATEGORIES:
         return
     live = [(one, _content(one)) for one in claims if one.retired is None]
+    held = {one.stated.number for one in claims if not one.never_held}
     before: Claim | None = None
     for claim in claims:
-        if claim.says_over:
+        if claim.never_held:
+            if claim.stated.number in held:
+                continue
             if before is not None or claims[0] is claim:
                 yield _step(claim, before, "over")
             before = None
@@ -348,7 +418,7 @@ def _lifeline(claim: Claim, before: Claim | None, what: str) -> str:
 def _road(claim: Claim, before: Claim | None, what: str) -> str:
     props = claim.props
     ends = "～".join(one for one in (_text(props, "start_point"), _text(props, "end_point")) if one)
-    road = " ".join(one for one in (_text(props, "road_name"), ends) if one)
+    road = " ".join(one for one in (_text(props, "road_name"), ends) if one) or _text(props, "detail") or "道路"
     kind = _text(props, "restriction_text") or _label("road", props.get("restriction"))
     return f"{road} {'規制解除' if what == 'over' else kind if before is None else f'{kind}（変更）'}"
 

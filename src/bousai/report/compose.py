@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from bousai.report import damage, lag, moments, orders, outages, readings, shelters
-from bousai.report.chronology import CATEGORIES, Event, events
+from bousai.report.chronology import CATEGORIES, OUR_OWN, Event, events
 from bousai.report.cited import Citations
 from bousai.report.document import (
     Area,
@@ -97,7 +97,7 @@ def _overview(evidence: Evidence, happened: Sequence[Event], cited: Citations) -
     counts: dict[str, int] = {}
     for one in happened:
         counts[one.category] = counts.get(one.category, 0) + 1
-    order = dict.fromkeys(CATEGORIES.values())
+    order = dict.fromkeys((*CATEGORIES.values(), *OUR_OWN))
     told = "、".join(f"{name} {counts[name]}" for name in order if name in counts)
     blocks.append(Paragraph(cell(f"時系列の行数: {told or '記録なし'}。")))
     quakes = [one for one in happened if one.kind == "earthquake" and not one.struck]

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from bousai.model import Claim, Incident
 from bousai.report.cited import Citations
 from bousai.report.counts import shown
-from bousai.report.document import Block, Cell, Column, Heading, Paragraph, Table, cell
-from bousai.report.evidence import Evidence, prefectures_of
+from bousai.report.document import Area, Block, Cell, Column, Heading, Map, Paragraph, Table, cell
+from bousai.report.evidence import Evidence, municipality_name, prefectures_of
 from bousai.report.observed import full_clock, time_of
 from bousai.report.orders import orders, warnings
 
@@ -120,9 +120,46 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
         "右はその時点までにこの装置が記録していたこと。"
         "後日取り込んだ資料は右に現れない。"
     )
+    maps = _maps(evidence)
     table = Table("moments-table", "その時の事実と、その時に知られていたこと", columns, body, heads=2, note=note)
     return [
         Heading("moments", 1, "その時何が分かっていたか"),
         Paragraph(cell("二つの時計で同じ問いに答える。"), "note"),
         table,
+        *maps,
     ]
+
+
+_ORDERS = {5: "緊急安全確保", 4: "避難指示", 3: "高齢者等避難"}
+
+
+def _maps(evidence: Evidence) -> list[Block]:
+    """The gravest order of each municipality at each moment at which it differs from that of the map before."""
+    made: list[Block] = []
+    before: dict[str, int] = {}
+    for at in chosen(evidence.incident) if evidence.outlines else ():
+        now: dict[str, int] = {}
+        for one in orders(held(evidence.claims, at, evidence.known_at)):
+            now[one.muni] = max(one.level, now.get(one.muni, 0))
+        if now == before:
+            continue
+        before = now
+        levels = list(_ORDERS)
+        areas = tuple(
+            Area(code, municipality_name(code), outline, levels.index(now[code]) if code in now else None)
+            for code, outline in sorted(evidence.outlines.items())
+        )
+        told = "、".join(f"{municipality_name(code)} {_ORDERS[level]}" for code, level in sorted(now.items()))
+        made.append(
+            Map(
+                f"orders-map-{len(made) + 1}",
+                f"{full_clock(at)} に発令中の避難情報",
+                f"{full_clock(at)} の地図。{told or '発令の記録なし'}。白は発令の記録がない市町村。",
+                tuple(_ORDERS.values()),
+                areas,
+                (),
+                "行政区域: 国土数値情報（国土交通省）",
+                "moments-table",
+            )
+        )
+    return made

@@ -135,7 +135,7 @@ def _middle(values: Sequence[float]) -> str:
 
 def _actions(evidence: Evidence) -> list[Block]:
     body: list[list[Cell]] = [
-        [cell(full_clock(one.started_at)), cell(_VERBS.get(one.verb, one.verb)), cell(one.subject), cell(one.actor)]
+        [cell(full_clock(one.started_at)), cell(VERBS.get(one.verb, one.verb)), cell(one.subject), cell(one.actor)]
         for one in evidence.works
     ]
     columns = (Column("時刻"), Column("操作"), Column("対象", weight=1), Column("アカウント"))
@@ -143,4 +143,4 @@ def _actions(evidence: Evidence) -> list[Block]:
     return [*blocks, Table("actions-table", "運用者の操作の記録", columns, body)]
 
 
-_VERBS = {"retry": "再処理", "dismiss": "隔離の解除", "decide": "避難所の判断", "approve": "承認", "reject": "却下"}
+VERBS = {"retry": "再処理", "dismiss": "隔離の解除", "decide": "避難所の判断", "approve": "承認", "reject": "却下"}
