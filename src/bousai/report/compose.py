@@ -22,7 +22,7 @@ from bousai.report.document import (
     Table,
     cell,
 )
-from bousai.report.evidence import Evidence, areas_of, municipality_name, prefectures_of
+from bousai.report.evidence import Evidence, areas_of, municipality_name, outline_credit, prefectures_of
 from bousai.report.observed import Said, full_clock, said
 from bousai.report.words import PROMPTS, Words
 from bousai.vocab.map_scale import scales
@@ -149,7 +149,7 @@ def _intensities(evidence: Evidence, cited: Citations) -> list[Block]:
         alt = f"最大震度を市町村別に示した地図。{classes[0]}は" + "、".join(
             municipality_name(code) for code, n in sorted((c, n) for c, n in shade.items() if c) if n == 0
         )
-        credit = "行政区域: 国土数値情報（国土交通省）、震度: 気象庁"
+        credit = f"{outline_credit(evidence.incident)}、震度: 気象庁"
         blocks.append(
             Map(
                 "intensity-map",

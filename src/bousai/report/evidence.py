@@ -53,6 +53,13 @@ class Evidence:
     works: Sequence[Work]
 
 
+def outline_credit(incident: Incident) -> str:
+    """Whose the outlines of municipalities are: those of an exercise are made up."""
+    if incident.status != "actual":
+        return "市町村の形は訓練用の図形で、実際の区域ではない"
+    return "行政区域: 国土数値情報（国土交通省）"
+
+
 def municipality_name(code: str) -> str:
     """The name without its prefecture; the code where it is in no list."""
     known = municipalities().get(code)

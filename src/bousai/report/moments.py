@@ -9,7 +9,7 @@ from bousai.model import Claim, Incident
 from bousai.report.cited import Citations
 from bousai.report.counts import shown
 from bousai.report.document import Area, Block, Cell, Column, Heading, Map, Paragraph, Table, cell
-from bousai.report.evidence import Evidence, municipality_name, prefectures_of
+from bousai.report.evidence import Evidence, municipality_name, outline_credit, prefectures_of
 from bousai.report.observed import full_clock, time_of
 from bousai.report.orders import orders, warnings
 
@@ -158,7 +158,7 @@ def _maps(evidence: Evidence) -> list[Block]:
                 tuple(_ORDERS.values()),
                 areas,
                 (),
-                "行政区域: 国土数値情報（国土交通省）",
+                outline_credit(evidence.incident),
                 "moments-table",
             )
         )
