@@ -204,21 +204,28 @@ class _Setting:
         }
 
     def annex(self) -> list[dict[str, Any]]:
-        return [self.source(one) for one in self.report.sources]
+        """The sources by document: what a document is stands once, each place in it in a few words. Of thousands of
+        sources, one row each would be two hundred pages."""
+        found: dict[tuple[Any, ...], list[Source]] = {}
+        for one in self.report.sources:
+            key = (one.issuer, one.document, one.url, one.sha256, one.issued_at, one.known_at)
+            found.setdefault(key, []).append(one)
+        return [self.document(some) for some in found.values()]
 
-    def source(self, source: Source) -> dict[str, Any]:
-        named = " ".join(part for part in (source.issuer, source.title) if part)
-        document = " ".join(part for part in (source.document, source.position) if part)
-        trace = f"bousai trace {source.reference}" if source.reference else ""
-        checksum = f"sha256 {source.sha256[:12]}" if source.sha256 else ""
+    def document(self, some: Sequence[Source]) -> dict[str, Any]:
+        first = some[0]
+        checksum = f"sha256 {first.sha256[:12]}" if first.sha256 else ""
+        named = " ".join(part for part in (first.issuer, first.document, checksum) if part)
         return {
-            "number": source.number,
-            "lines": [
-                self.words(line) for line in (named, document, source.url, f"{trace} {checksum}".strip()) if line
-            ],
-            "issued": _time(source.issued_at) if source.issued_at else "－",
-            "known": _time(source.known_at),
+            "lines": [self.words(line) for line in (named, first.url) if line],
+            "issued": _time(first.issued_at) if first.issued_at else "－",
+            "known": _time(first.known_at),
+            "places": [[one.number, self.words(self.place(one))] for one in some],
         }
+
+    def place(self, source: Source) -> str:
+        trace = f"bousai trace {source.reference}" if source.reference else ""
+        return " ".join(part for part in (source.title, source.position, trace) if part)
 
 
 def _texts(figure: Figure) -> Iterator[str]:
