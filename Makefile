@@ -10,7 +10,7 @@ SHELL := bash
 PYTHON ?=
 export PYTHON
 DATA ?=
-JOBS ?= 3
+JOBS ?= 2
 HOST ?=
 AIRFLOW_PORT ?=
 PORT ?=

@@ -64,6 +64,15 @@ class Listener:
         time.sleep(0.1)  # one too many would come now
         return self.came
 
+    def all_before(self, mark: str) -> list[MQTTMessage]:
+        """What came before a message of our own, which a broker sends after what it had to tell at once."""
+        self._client.publish(mark, qos=1)
+        end = time.monotonic() + 30
+        while not any(message.topic == mark for message in self.came):
+            assert time.monotonic() < end, f"{len(self.came)} messages and no end after 30 s"
+            time.sleep(0.02)
+        return self.came[: [message.topic for message in self.came].index(mark)]
+
     def __enter__(self) -> Listener:
         return self
 
@@ -75,12 +84,9 @@ class Listener:
 def kept(broker: Broker) -> dict[str, bytes]:
     """What somebody who comes now is told."""
     with Listener(broker.port) as late:
-        count = -1
-        while count < len(late.came):
-            count = len(late.came)
-            time.sleep(0.3)
-        assert all(message.retain for message in late.came)
-        return {message.topic: message.payload for message in late.came}
+        came = late.all_before("kept/end")
+    assert all(message.retain for message in came)
+    return {message.topic: message.payload for message in came}
 
 
 # ── the message and what is in force ─────────────────────────────────────────────────────────────────────
