@@ -141,3 +141,23 @@ def test_what_came_late_is_not_over() -> None:
         "訓練道 通行止め",
         "訓練道 片側交互通行（変更）",
     ]
+
+
+def test_shelters_that_only_count_anew_are_one_row_an_hour_and_what_opens_or_closes_is_not() -> None:
+    claims = []
+    for n, (muni, name) in enumerate((("14201", "横須賀市"), ("14203", "平塚市"))):
+        told = [telling(10 * n + k, after(hours=k, minutes=5 + 20 * n)) for k in range(3)]
+        states = ("open", "open", "open") if n else ("open", "open", "closed")
+        claims += [
+            claim("shelter_status", muni, one, muni=muni, area_name=name, state=state, evacuees=number(10 + k))
+            for k, (one, state) in enumerate(zip(told, states, strict=True))
+        ]
+    found = events(evidence(*claims))
+    assert [(one.text, one.places) for one in found] == [
+        ("避難所 開設中", ("横須賀市",)),
+        ("避難所 開設中", ("平塚市",)),
+        ("避難所の内容を更新（避難者数など）（2件、11:25まで）", ("横須賀市", "平塚市")),
+        ("避難所 開設中から閉鎖に", ("横須賀市",)),
+        ("避難所の内容を更新（避難者数など）", ("平塚市",)),
+    ]
+    assert len(found[2].claims) == 2

@@ -185,3 +185,42 @@ def test_an_empty_table_and_an_empty_slot_say_so() -> None:
 
 def test_a_figure_names_its_table(small: bytes) -> None:
     assert "数値は表1（3ページ）" in _plain(small)
+
+
+def test_a_table_longer_than_a_pdf_holds_says_how_much_is_left_out_and_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bousai.report.pdf._MOST_ROWS", 10)
+    monkeypatch.setattr("bousai.report.pdf._MOST_PLACES", 10)
+    columns = (Column("市町村"), Column("人数", "right"))
+    body = [[cell(f"訓練{n}市"), cell(n, n + 1)] for n in range(25)]
+    told = _plain(pdf(report(Table("people", "避難者数", columns, body), sources=25)))
+    assert "この表は全25行のうち初めの10行。残る15行は同じ報告書のHTML、DOCX、XLSXにある。" in told
+    assert "訓練9市" in told
+    assert "訓練10市" not in told
+    # of the sources in the annex those that the printed rows name, and how many more there are
+    assert "kunren/10" in told
+    assert "kunren/11" not in told
+    assert told.count("ほか1か所") == 15
+
+
+def _links(made: bytes) -> int:
+    import pypdfium2.raw as raw
+
+    total = 0
+    with pypdfium2.PdfDocument(made) as document:
+        for page in document:
+            total += sum(
+                raw.FPDFAnnot_GetSubtype(raw.FPDFPage_GetAnnot(page, n)) == raw.FPDF_ANNOT_LINK
+                for n in range(raw.FPDFPage_GetAnnotCount(page))
+            )
+    return total
+
+
+def test_where_there_are_too_many_links_the_smaller_tables_have_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = (_people(30), Table("few", "少数", (Column("人数", "right"),), [[cell(1, 1)], [cell(2, 2)]]))
+    whole = _links(pdf(report(*blocks)))
+    monkeypatch.setattr("bousai.report.pdf._MOST_LINKS", 2)
+    made = pdf(report(*blocks))
+    assert whole - _links(made) == 60
+    assert _plain(made).count("[1]") == 31

@@ -19,6 +19,7 @@ from bousai.report.evidence import Evidence, municipality_name
 from bousai.report.observed import lasted
 from bousai.report.readings import VERBS, availability
 from bousai.vocab.damage import damage_items
+from bousai.vocab.japanese_time import JST
 from bousai.vocab.map_scale import scales
 
 CATEGORIES = {
@@ -107,19 +108,46 @@ def events(evidence: Evidence) -> list[Event]:
 
 _COUNTED = frozenset({"damage_count", "evacuation_summary", "lifeline_outage"})
 """What one report counts place by place, each with numbers of its own."""
+_COUNTED_ANEW = "避難所の内容を更新（避難者数など）"
 _NAMED = 4
 """So many places of one report are named with their numbers; more would hide what else happened then."""
 
 
 def _gathered(rows: Sequence[Event]) -> list[Event]:
     """One row for a report that counts at more than a few places: totals first, then the first places, and how many
-    more. The numbers of all of them are in the tables."""
+    more. The numbers of all of them are in the tables. Shelters whose numbers alone have changed are one row an hour:
+    sixty municipalities that count anew each hour would hide who opened and who closed."""
     found: dict[tuple[Any, ...], list[Event]] = {}
     for row in rows:
-        counted = row.kind in _COUNTED
-        key = (row.claims[0].stated.sha256, row.kind, row.at, row.struck) if counted else (id(row),)
+        if row.kind in _COUNTED:
+            key: tuple[Any, ...] = (row.claims[0].stated.sha256, row.kind, row.at, row.struck)
+        elif row.text == _COUNTED_ANEW:
+            key = (row.kind, row.at.replace(minute=0, second=0, microsecond=0), row.struck)
+        else:
+            key = (id(row),)
         found.setdefault(key, []).append(row)
-    return [one for some in found.values() for one in (some if len(some) <= _NAMED else [_as_one(some)])]
+    return [one for some in found.values() for one in _told_short(some)]
+
+
+def _told_short(rows: Sequence[Event]) -> Sequence[Event]:
+    if len(rows) > 1 and rows[0].text == _COUNTED_ANEW:
+        return [_within_the_hour(sorted(rows, key=lambda row: row.at))]
+    return rows if len(rows) <= _NAMED else [_as_one(rows)]
+
+
+def _within_the_hour(rows: Sequence[Event]) -> Event:
+    first, last = rows[0], rows[-1]
+    issuers = list(dict.fromkeys(row.issuer for row in rows))
+    more = f"ほか{len(issuers) - 1}" if len(issuers) > 1 else ""
+    return replace(
+        first,
+        known_at=min(row.known_at for row in rows),
+        munis=tuple(dict.fromkeys(muni for row in rows for muni in row.munis)),
+        places=tuple(dict.fromkeys(place for row in rows for place in row.places)),
+        text=f"{first.text}（{len(rows)}件、{last.at.astimezone(JST):%H:%M}まで）",
+        issuer=first.issuer + more,
+        claims=tuple(one for row in rows for one in row.claims),
+    )
 
 
 def _as_one(rows: Sequence[Event]) -> Event:
@@ -345,7 +373,7 @@ def _shelter(claim: Claim, before: Claim | None, what: str) -> str:
     if state != was:
         told = _label("open", state)
         return f"避難所 {told}" if was is None else f"避難所 {_label('open', was)}から{told}に"
-    return "避難所の内容を更新（避難者数など）"
+    return _COUNTED_ANEW
 
 
 def _summary(claim: Claim, before: Claim | None, what: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -47,8 +48,13 @@ _PADDING = 7.0  # points left and right in a cell
 _NARROWEST = 3.0  # em: a column is not squeezed below three kanji
 _TALLEST = 610.0  # points: a figure with its heading and caption is on one page
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"')
-_MOST_LINKED = 500
-"""Rows. In longer tables numbers of sources are no links: these double the time and the memory of Typst."""
+_MOST_LINKS = 1500
+"""Of a document, those of the smaller tables first: each costs Typst a tenth of a megabyte. The number of a source is
+printed in any case."""
+_MOST_ROWS = 3000
+"""Of a table: a hundred pages, a quarter of a gigabyte. The other formats have all rows, and the PDF says so."""
+_MOST_PLACES = 6000
+"""In the annex; of more, those that a printed number points at, and how many others a document has."""
 _UNBROKEN = re.compile(r"[!-~]{13,}")
 
 
@@ -81,6 +87,8 @@ class _Setting:
         self.lost: set[str] = set()
         self.figures: dict[str, str] = {}
         self.known = {source.number for source in report.sources}
+        self.shown: set[int] = set()
+        self.linked = _linked(report)
         self.tables = {table.id: n for n, table in reversed(list(enumerate(report.tables(), 1)))}
 
     def whole(self) -> dict[str, Any]:
@@ -126,6 +134,7 @@ class _Setting:
             shown = run.sources[:left]
             left -= len(shown)
             hidden += len(run.sources) - len(shown)
+            self.shown.update(shown)
             numbers = [n if n in self.known else str(n) for n in shown]
             made.append([self.words(run.text), run.struck, run.strong, numbers, 0])
         made[-1][4] = hidden
@@ -188,15 +197,22 @@ class _Setting:
         }
 
     def table(self, table: Table, number: int) -> dict[str, Any]:
-        widths, size, across = _widths(table)
+        rows = table.rows[:_MOST_ROWS]
+        left = len(table.rows) - len(rows)
+        cut = (
+            f"この表は全{len(table.rows)}行のうち初めの{len(rows)}行。"
+            f"残る{left}行は同じ報告書のHTML、DOCX、XLSXにある。"
+        )
+        widths, size, across = _widths(table.columns, rows)
         return {
             "is": "table",
             "number": number,
             "caption": self.words(table.caption),
             "columns": [[self.words(column.title), column.align] for column in table.columns],
-            "rows": [[self.runs(cell) for cell in row] for row in table.rows],
+            "rows": [[self.runs(cell) for cell in row] for row in rows],
             "heads": table.heads,
-            "linked": len(table.rows) <= _MOST_LINKED,
+            "linked": number in self.linked,
+            "cut": cut if left else "",
             "note": self.words(table.note),
             "widths": widths,
             "size": size,
@@ -214,18 +230,30 @@ class _Setting:
 
     def document(self, some: Sequence[Source]) -> dict[str, Any]:
         first = some[0]
+        told = some if len(self.known) <= _MOST_PLACES else [one for one in some if one.number in self.shown]
         checksum = f"sha256 {first.sha256[:12]}" if first.sha256 else ""
         named = " ".join(part for part in (first.issuer, first.document, checksum) if part)
         return {
             "lines": [self.words(line) for line in (named, first.url) if line],
             "issued": _time(first.issued_at) if first.issued_at else "－",
             "known": _time(first.known_at),
-            "places": [[one.number, self.words(self.place(one))] for one in some],
+            "places": [[one.number, self.words(self.place(one))] for one in told],
+            "more": len(some) - len(told),
         }
 
     def place(self, source: Source) -> str:
         trace = f"bousai trace {source.reference}" if source.reference else ""
         return " ".join(part for part in (source.title, source.position, trace) if part)
+
+
+def _linked(report: Report) -> set[int]:
+    """The tables, counted from 1, whose numbers of sources are links."""
+    costs = sorted(
+        (sum(min(_SHOWN_SOURCES, sum(len(run.sources) for run in cell)) for row in table.rows for cell in row), n)
+        for n, table in enumerate(report.tables(), 1)
+    )
+    total = accumulate(cost for cost, _ in costs)
+    return {n for (_, n), so_far in zip(costs, total, strict=True) if so_far <= _MOST_LINKS}
 
 
 def _texts(figure: Figure) -> Iterator[str]:
@@ -281,17 +309,17 @@ def _cell_em(cell: Cell) -> float:
     return wide + 0.42 * (marks + brackets) + (2.7 if len(sources) > _SHOWN_SOURCES else 0)
 
 
-def _widths(table: Table) -> tuple[list[float], float, bool]:
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> tuple[list[float], float, bool]:
     """The width of each column in points, the size of the type, and whether the page lies on its side.
 
     Measured here and not by Typst, which would lay out each cell of thousands of rows twice.
     """
-    natural = [max(_NARROWEST, _em(column.title)) for column in table.columns]
+    natural = [max(_NARROWEST, _em(column.title)) for column in columns]
     least = list(natural)
-    for row in table.rows:
+    for row in rows:
         for n, cell in enumerate(row[: len(natural)]):
             natural[n] = max(natural[n], _cell_em(cell))
-    for n, column in enumerate(table.columns):
+    for n, column in enumerate(columns):
         cap = 5.0 if column.align == "left" else natural[n]  # a number is not broken
         least[n] = min(natural[n], max(_NARROWEST, cap))
         if column.weight:
@@ -300,13 +328,12 @@ def _widths(table: Table) -> tuple[list[float], float, bool]:
     for choice in choices:
         room, size, across = choice
         wanted = sum(
-            min(one, 12.0) if column.weight or one > 12 else one
-            for one, column in zip(natural, table.columns, strict=True)
+            min(one, 12.0) if column.weight or one > 12 else one for one, column in zip(natural, columns, strict=True)
         )
         if wanted * size + _PADDING * len(natural) <= room:
             break
     inner = room - _PADDING * len(natural)
-    return [_PADDING + one for one in _shares(table.columns, natural, least, size, inner)], size, across
+    return [_PADDING + one for one in _shares(columns, natural, least, size, inner)], size, across
 
 
 def _shares(
