@@ -38,7 +38,7 @@ check: setup ## lint, format, types (Python and scripts of the page), import con
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/biome ci --error-on-warnings --config-path=. ../src/bousai/serve/page ../src/bousai/board/page
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/biome ci --error-on-warnings --config-path=. ../src/bousai/serve/page ../src/bousai/board/page ../src/bousai/report/report.js
 	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/tsc -p tsconfig.json
 	$(BIN)/pytest tests/test_lock.py tests/test_repository.py
 

@@ -90,6 +90,7 @@ def evidence(*claims: Claim, **given: Any) -> Evidence:
         ),
         known_at=given.pop("known_at", BEGAN + timedelta(days=3)),
         claims=claims,
+        before=given.pop("before", ()),
         small_below=given.pop("small_below", 5),
         titles={},
         fields={},

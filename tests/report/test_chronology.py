@@ -161,3 +161,18 @@ def test_shelters_that_only_count_anew_are_one_row_an_hour_and_what_opens_or_clo
         ("避難所の内容を更新（避難者数など）", ("平塚市",)),
     ]
     assert len(found[2].claims) == 2
+
+
+def test_what_was_so_before_the_incident_is_no_row_and_what_becomes_of_it_is() -> None:
+    earlier = [telling(n, after(hours=-5)) for n in (1, 2)]
+    again, over = telling(3, after(hours=1)), telling(4, after(hours=2))
+    closed = claim("road_restriction", "r", earlier[0], road_name="訓練道", restriction_text="通行止め")
+    warned = claim("weather_warning", "w", earlier[1], kind_name="大雨警報", closed=over, until=after(hours=2))
+    found = events(
+        evidence(
+            claim("road_restriction", "r", again, road_name="訓練道", restriction_text="通行止め"),
+            claim("weather_warning", "w", over, kind_name="解除", retired=over),
+            before=(closed, warned),
+        )
+    )
+    assert [one.text for one in found] == ["大雨警報を解除"]

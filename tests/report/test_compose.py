@@ -136,3 +136,43 @@ def test_the_same_report_does_not_differ_from_itself() -> None:
     same = compare(made, made)
     assert not list(same.tables())
     assert [one for one in same.blocks if isinstance(one, Table)] == []
+
+
+def test_what_was_so_already_when_the_incident_began_is_in_its_timelines_and_not_in_its_chronology() -> None:
+    earlier = telling(9, after(hours=-6))
+    before = (
+        claim("evacuation_order", "o", earlier, order="evacuate", order_text="避難指示", area_name="横須賀市"),
+        claim("road_restriction", "r", earlier, road_name="訓練道", restriction_text="通行止め"),
+        claim("shelter_status", "s", earlier, name="訓練小", state="open"),
+        claim("damage_count", "p", earlier, muni=None, area_name="神奈川県", dead=number(7)),
+        # over before the incident, though we came to know it later
+        claim(
+            "evacuation_order",
+            "past",
+            earlier,
+            muni="14203",
+            order="evacuate",
+            order_text="過去の避難指示",
+            until=after(hours=-2),
+            closed=telling(8, after(hours=-2), recorded=after(hours=3)),
+        ),
+    )
+    made = compose(evidence(SECOND, before=before), WORDS)
+    rows = {
+        table.id: ["|".join("".join(run.text for run in one) for one in row) for row in table.rows]
+        for table in made.tables()
+    }
+    assert any("避難指示" in row and "11/5 04:00" in row for row in rows["orders-list"])
+    assert any("訓練道" in row for row in rows["roads-table"])
+    assert any("横須賀市" in row and "11/5 04:00" in row for row in rows["openings-table"])
+    assert not any("避難指示" in row or "訓練道" in row or "訓練小" in row for row in rows["chronology-table"])
+    assert "過去の避難指示" not in text(made)
+    # that the other had ended was known two hours later
+    assert any(
+        row.startswith("2026-11-05 11:00|避難指示以上の市町村|1市町村|2市町村") for row in rows["moments-table"]
+    )
+    assert any(
+        row.startswith("2026-11-05 13:00|避難指示以上の市町村|1市町村|1市町村") for row in rows["moments-table"]
+    )
+    # the dead of another disaster are not this one's
+    assert not any("死者|7" in row for row in rows["moments-table"])

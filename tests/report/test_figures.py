@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ import shapely
 from PIL import Image
 
 from bousai.report import figures
-from bousai.report.document import Area, Figure, Grid, Map, Series, Strip, Strips
+from bousai.report.document import Area, Figure, Grid, Map, Panel, Series, Strip, Strips
 from tests.report.pages import chart, hour
 
 _STRIPS = Strips(
@@ -35,20 +36,24 @@ _MAP = Map(
     "訓練",
     ("避難指示",),
     (
-        Area("17201", "訓練市", shapely.to_wkb(shapely.box(136.0, 36.0, 136.2, 36.2)), 0),
-        Area("17202", "訓練町", shapely.to_wkb(shapely.box(136.2, 36.0, 136.4, 36.2)), None),
+        Panel(
+            "",
+            (
+                Area("17201", "訓練市", shapely.to_wkb(shapely.box(136.0, 36.0, 136.2, 36.2)), 0),
+                Area("17202", "訓練町", shapely.to_wkb(shapely.box(136.2, 36.0, 136.4, 36.2)), None),
+            ),
+        ),
     ),
-    ((136.1, 36.1, "庁舎"),),
     "訓練用",
     "people",
 )
 ALL: dict[str, Figure] = {
     "lines": chart(),
-    "steps": chart(kind="steps", levels=tuple("無一二三四五六七")),
     "small": chart(kind="small"),
     "strips": _STRIPS,
     "grid": _GRID,
     "map": _MAP,
+    "maps": replace(_MAP, panels=tuple(Panel(f"{n}時", _MAP.panels[0].areas) for n in range(5))),
 }
 
 

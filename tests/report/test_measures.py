@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import shapely
 
-from bousai.model import Receipt
+from bousai.model import Claim, Receipt
 from bousai.report import damage, lag, moments, orders, outages, readings, shelters
-from bousai.report.document import Map
+from bousai.report.cited import Citations
+from bousai.report.document import Map, Table
 from bousai.report.observed import said
 
 from .making import BEGAN, after, claim, evidence, number, telling
@@ -127,13 +129,47 @@ def test_true_then_is_not_known_then() -> None:
     assert chosen[:2] == (BEGAN + timedelta(hours=1), BEGAN + timedelta(hours=3))
 
 
-def test_a_map_is_drawn_for_each_moment_at_which_orders_differ() -> None:
+def test_a_map_has_a_panel_for_each_moment_at_which_orders_differ_and_a_table() -> None:
     square = shapely.to_wkb(shapely.box(139, 35, 139.1, 35.1))
     over = telling(2, after(hours=4))
     order = claim(
-        "evacuation_order", "a", telling(1, after(minutes=30)), order="evacuate", until=after(hours=4), closed=over
+        "evacuation_order",
+        "a",
+        telling(1, after(minutes=30)),
+        order="evacuate",
+        order_text="避難指示",
+        until=after(hours=4),
+        closed=over,
     )
     made = evidence(order)
-    maps = moments._maps(replace(made, outlines={"14201": square, "14203": square}))
-    assert [[area.shade for area in one.areas] for one in maps if isinstance(one, Map)] == [[1, None], [None, None]]
-    assert moments._maps(made) == []
+    drawn, told = moments._maps(replace(made, outlines={"14201": square, "14203": square}), Citations({}))
+    assert isinstance(drawn, Map)
+    assert isinstance(told, Table)
+    assert [[area.shade for area in one.areas] for one in drawn.panels] == [[1, None], [None, None]]
+    assert [one.title for one in drawn.panels] == ["2026-11-05 11:00 現在", "2026-11-05 16:00 現在"]
+    assert (drawn.table, [[run.text for run in one] for one in told.rows[0]]) == (
+        told.id,
+        [["横須賀市"], ["避難指示"], []],
+    )
+    assert moments._maps(made, Citations({})) == []
+
+
+def test_damage_is_drawn_by_the_newest_report_of_each_time_and_a_blank_is_no_zero() -> None:
+    square = shapely.to_wkb(shapely.box(139, 35, 139.1, 35.1))
+
+    def counted(muni: str, hours: int, **told: Any) -> Claim:
+        said = telling(hours, after(hours=hours))
+        return claim("damage_count", muni, said, muni=muni, area_level="municipality", **told)
+
+    claims = [
+        counted("14201", 2, house_destroyed=number(3), house_half_destroyed=number(9)),
+        counted("14203", 2, dead=number(1)),
+        counted("14201", 5, house_destroyed=number(3), house_half_destroyed=number(120)),
+        counted("14203", 5, house_damaged=number(0)),
+    ]
+    made = replace(evidence(*claims), outlines={"14201": square, "14203": square, "14204": square})
+    maps = [one for one in moments._maps(made, Citations({})) if isinstance(one, Map)]
+    houses = next(one for one in maps if one.id.startswith("houses"))
+    shades = [[None if a.shade is None else houses.classes[a.shade] for a in one.areas] for one in houses.panels]
+    assert shades == [["10～99", None, None], ["100～999", "0と報告", None]]
+    assert "2026-11-05 13:00は10～99 1市町村" in houses.alt

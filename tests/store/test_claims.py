@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from bousai.report import moments
 from tests.store.test_laws import _SETTINGS, T0, TIMES, _apply, _bulletin, _seen
 
 pytestmark = pytest.mark.store
+WHILE_RECORDED = [T0 + timedelta(days=1, minutes=n) for n in range(7)]
 EVER: dict[str, Any] = {"since": T0 - timedelta(days=999), "until": T0 + timedelta(days=999)}
 
 
@@ -60,6 +61,23 @@ def test_claims_as_known_then_know_nothing_of_later(
     then = claims(opened)
     _apply(opened, bulletins[1:], first=1)
     assert claims(opened, known_at=first[-1].recorded_at) == then
+
+
+@_SETTINGS
+@given(bulletins=st.lists(_bulletin(), min_size=1, max_size=7), at=st.sampled_from([*TIMES, *WHILE_RECORDED]))
+def test_what_held_before_and_what_was_stated_since_tell_all_times_since(
+    opened: store.Store, forget: Callable[[store.Store], None], bulletins: list[Bulletin], at: datetime
+) -> None:
+    forget(opened)
+    recorded = _apply(opened, bulletins)
+    munis = {row.muni_code for row in _all(opened) if row.muni_code}
+    earlier = store.claims_before(opened, ["shelter"], munis=munis, at=at)
+    every = earlier + claims(opened, since=at)
+    assert all(one.stated.issued_at < at for one in earlier)
+    for known_at in [one.recorded_at for one in recorded if one.recorded_at >= at]:
+        for valid_at in [one for one in (*TIMES, *WHILE_RECORDED) if one >= at]:
+            held = {(one.scope, one.item_id) for one in moments.held(every, valid_at, known_at)}
+            assert held == set(_seen(opened, valid_at, known_at))
 
 
 def test_only_what_was_issued_in_the_time_and_is_of_the_places(opened: store.Store) -> None:

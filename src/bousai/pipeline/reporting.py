@@ -63,27 +63,29 @@ def evidence_of(
     """What a reader of `tier` may know of an incident, as known at a time (None: now). Its own `known_at` is when
     the last of what was known then was recorded: the same store gives the same report, whenever it is made."""
     munis = report.areas_of(incident)
-    claims = store.claims(
-        house.store,
-        report.KINDS,
-        munis=munis,
-        since=incident.since,
-        until=incident.until,
-        known_at=known_at,
-        status=incident.status,
-        visibility=tier,
-    )
+    asked: dict[str, Any] = {
+        "munis": munis,
+        "known_at": known_at,
+        "status": incident.status,
+        "visibility": tier,
+    }
+    earlier = store.claims_before(house.store, report.KINDS, at=incident.since, **asked)
+    claims = store.claims(house.store, report.KINDS, since=incident.since, until=incident.until, **asked)
     layers = {layer.kind: layer for layer in house.catalogue.layers.values() if not layer.inputs}
     open_columns = {kind: house.catalogue.columns_of(kind, tier) for kind in report.KINDS}
     small_below = house.catalogue.release.small_counts.below if tier == "public" else 0
-    chosen = [_shown(one, open_columns[one.kind], small_below) for one in report.belonging(claims, incident)]
+    chosen = [
+        _shown(one, open_columns[one.kind], small_below) for one in report.belonging([*earlier, *claims], incident)
+    ]
+    stated = [one for one in chosen if one.stated.issued_at >= incident.since]
     fed = {one.stated.feed for one in chosen}
     at = known_at or store.log_position(house.store, tier)[1] or incident.until
     messages = store.alerts(house.store, status=incident.status, since=incident.since, until=incident.until)
     return report.Evidence(
         incident=incident,
         known_at=at,
-        claims=chosen,
+        claims=stated,
+        before=[one for one in chosen if one.stated.issued_at < incident.since and one.valid_from <= incident.until],
         small_below=small_below,
         titles={kind: layer.title_ja for kind, layer in layers.items()},
         fields={kind: {field.name: field.ja for field in layer.fields} for kind, layer in layers.items()},

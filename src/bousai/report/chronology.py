@@ -94,8 +94,16 @@ class Event:
 
 
 def events(evidence: Evidence) -> list[Event]:
-    """What happened, by the time at which it did, then by when it was known."""
-    steps = [step for claims in _by_item(evidence.claims) for step in _steps(claims)]
+    """What happened, by the time at which it did, then by when it was known. What was so before the incident began is
+    no row of its own; what becomes of it is."""
+    began = evidence.incident.since
+    known = [one for one in evidence.before if one.kind not in _COUNTED]
+    steps = [
+        step
+        for claims in _by_item([*known, *evidence.claims])
+        for step in _steps(claims)
+        if step.claim.stated.issued_at >= began
+    ]
     found: dict[tuple[Any, ...], list[_Step]] = {}
     for step in steps:
         # an earthquake comes in parts: hypocentre, intensity, comment

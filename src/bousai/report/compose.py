@@ -14,6 +14,7 @@ from bousai.report.document import (
     Column,
     Heading,
     Map,
+    Panel,
     Paragraph,
     Points,
     Report,
@@ -156,8 +157,7 @@ def _intensities(evidence: Evidence, cited: Citations) -> list[Block]:
                 "市町村別の最大震度（記録のある地震）",
                 alt,
                 classes,
-                areas,
-                (),
+                (Panel("", areas),),
                 credit,
                 "intensity-table",
             )

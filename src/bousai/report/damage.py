@@ -17,7 +17,7 @@ from bousai.report.evidence import Evidence, prefectures_of
 from bousai.report.observed import Said, by_source, clock, full_clock, said
 from bousai.vocab.damage import damage_items
 
-_HUMAN = (
+PEOPLE = (
     "dead",
     "cardiac_arrest",
     "missing",
@@ -26,7 +26,7 @@ _HUMAN = (
     "injured_minor",
     "injured_unknown",
 )
-_HOUSES = (
+HOUSES = (
     "house_destroyed",
     "house_mostly_half_destroyed",
     "house_medium_half_destroyed",
@@ -37,8 +37,9 @@ _HOUSES = (
     "flooded_above_floor",
     "flooded_below_floor",
 )
-_TOTALS = {"injured": _HUMAN[3:], "casualties": _HUMAN, "house_damaged": _HOUSES}
-_SHOWN = (*_HUMAN, "casualty_unclassified", *_HOUSES)
+"""Each person and each house stands in one of the classes of its group."""
+_TOTALS = {"injured": PEOPLE[3:], "casualties": PEOPLE, "house_damaged": HOUSES}
+_SHOWN = (*PEOPLE, "casualty_unclassified", *HOUSES)
 _NEAR = 0.05
 """A count has settled once it stays this near to its last."""
 
@@ -87,7 +88,7 @@ def _fallen(before: Said, after: Said) -> list[Fall]:
         was, now = value_of(before.props.get(item)), value_of(after.props.get(item))
         if was is None or now is None or now >= was:
             continue
-        group = next((names for names in (_HUMAN, _HOUSES) if item in names), (item,))
+        group = next((names for names in (PEOPLE, HOUSES) if item in names), (item,))
         changes = {name: (_number(before, name), _number(after, name)) for name in group}
         found.append(
             Fall(
@@ -144,7 +145,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
 
 
 def _source(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citations) -> list[Block]:
-    title = next((one.title for one in evidence.feeds if one.feed == feed), feed)
+    title = evidence.feed_title(feed)
     reports = _reports(rows)
     whole = [row for row in rows if row.level == "prefecture" and row.place in prefectures_of(evidence.incident)]
     totals = whole or [row for row in rows if row.level == "prefecture"]

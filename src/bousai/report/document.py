@@ -97,20 +97,18 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Curves over time. ``lines`` join points, ``steps`` hold a value until the next, ``small`` gives each series a
-    small chart of its own with one scale of time. `alt` says in words what is to be seen; `table` is the id of the
-    table that has the same numbers. `marks` are moments with a name (an earthquake, an order). `levels` name the
-    values 0, 1, 2 … where these are steps of a scale and not numbers."""
+    """Curves over time. ``lines`` are in one chart, ``small`` gives each series a small chart of its own with one
+    scale of time. `alt` says in words what is to be seen; `table` is the id of the table that has the same numbers.
+    `marks` are moments with a name (an earthquake, an order)."""
 
     id: str
     caption: str
     alt: str
-    kind: Literal["lines", "steps", "small"]
+    kind: Literal["lines", "small"]
     unit: str
     series: tuple[Series, ...]
     table: str
     marks: tuple[tuple[datetime, str], ...] = ()
-    levels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +159,23 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """A map at one moment: its title says which."""
+
+    title: str
+    areas: tuple[Area, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
-    """Municipalities by class at a moment, with places (longitude, latitude, name). A class has a shade, a pattern
-    and a name; None is drawn empty: nothing is known."""
+    """Municipalities by class, at one moment or at several side by side. A class has a shade, a pattern and a name;
+    None is drawn empty: nothing is known."""
 
     id: str
     caption: str
     alt: str
     classes: tuple[str, ...]
-    areas: tuple[Area, ...]
-    places: tuple[tuple[float, float, str], ...]
+    panels: tuple[Panel, ...]
     credit: str
     table: str
 

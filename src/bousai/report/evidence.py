@@ -36,14 +36,16 @@ class Sent:
 class Evidence:
     """Everything that the store knows of an incident as known at `known_at`.
 
-    `claims` are in order of recording. `fields` are kind → name of a property → its Japanese title; `titles` kind →
-    its Japanese title. Of people in less than a municipality, no single figure from 1 to just below `small_below` is
-    shown (秘匿処理); sums have them. `outlines` are WKB by municipality.
+    `claims` were stated in the time of the incident, in order of recording; `before` are those of earlier statements
+    that held when it began, or later, by what was known at any time since. `titles` are kind → its Japanese title,
+    `fields` kind → name of a property → its Japanese title. Of people in less than a municipality, no single figure
+    from 1 to just below `small_below` is shown (秘匿処理); sums have them. `outlines` are WKB by municipality.
     """
 
     incident: Incident
     known_at: datetime
     claims: Sequence[Claim]
+    before: Sequence[Claim]
     small_below: int
     titles: Mapping[str, str]
     fields: Mapping[str, Mapping[str, str]]
@@ -51,6 +53,16 @@ class Evidence:
     feeds: Sequence[FeedRecord]
     sent: Sequence[Sent]
     works: Sequence[Work]
+
+    def lasting(self) -> list[Claim]:
+        """`claims`, and before them what was so already when the incident began, by all that is known."""
+        began = self.incident.since
+        held = [one for one in self.before if one.retired is None and (one.until is None or one.until > began)]
+        return [*held, *self.claims]
+
+    def feed_title(self, feed: str) -> str:
+        """The Japanese name of a feed; its id where it is unknown."""
+        return next((one.title for one in self.feeds if one.feed == feed), feed)
 
 
 def outline_credit(incident: Incident) -> str:

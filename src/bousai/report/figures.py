@@ -7,7 +7,7 @@ reported is a gap and never 0; one that is only carried forward has a hollow mar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
@@ -146,9 +146,9 @@ def _known(series: document.Series) -> list[float]:
     return [value for value in series.values if value is not None]
 
 
-def _curve(axes: Axes, series: document.Series, n: int, steps: bool, raised: float = 0, quiet: bool = False) -> None:
+def _curve(axes: Axes, series: document.Series, n: int, quiet: bool = False) -> None:
     """One line; `quiet` is one of many in the background. Markers are thinned out where points are many."""
-    values = _values(series) + raised
+    values = _values(series)
     times = np.array([_num(at) for at in series.at])
     colour = _FAINT if quiet else _COLOURS[n % len(_COLOURS)]
     every = max(1, len(times) // 40)
@@ -162,7 +162,6 @@ def _curve(axes: Axes, series: document.Series, n: int, steps: bool, raised: flo
         linewidth=0.6 if quiet else 1.2,
         color=colour,
         clip_on=False,
-        drawstyle="steps-post" if steps else "default",
     )
     old = [one and not math.isnan(value) for one, value in zip(series.stale, values, strict=False)]
     chosen = np.flatnonzero(old)[::every]
@@ -207,15 +206,15 @@ def _apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return [placed[n] for n in range(len(wanted))]
 
 
-def _names(axes: Axes, series: Sequence[document.Series], raised: Sequence[float]) -> None:
+def _names(axes: Axes, series: Sequence[document.Series]) -> None:
     """The name of each line at its end on the right, moved apart and tied to it."""
     low, high = axes.get_ylim()
     named = [(n, one) for n, one in enumerate(series) if _known(one)]
     ends = []
-    for n, one in named:
+    for _, one in named:
         values = _values(one)
         last = int(np.flatnonzero(~np.isnan(values))[-1])
-        ends.append((_num(one.at[last]), float(values[last]) + raised[n]))
+        ends.append((_num(one.at[last]), float(values[last])))
     places = _apart([y for _, y in ends], (high - low) / 17, low, high)
     right = axes.get_xlim()[1]
     reach = (right - axes.get_xlim()[0]) * 0.03
@@ -265,23 +264,16 @@ def _lines(chart: document.Chart) -> Page:
     ranked = sorted(range(len(chart.series)), key=lambda n: (-max(_known(chart.series[n]), default=-math.inf), n))
     chosen = sorted(ranked[:_MOST_LINES])
     shown = [chart.series[n] for n in chosen]
-    # lines on the same step of a scale lie beside each other
-    raised = [0.07 * (n - (len(shown) - 1) / 2) if chart.levels else 0.0 for n in range(len(shown))]
-    steps = chart.kind == "steps"
     for n in sorted(ranked[_MOST_LINES:]):
-        _curve(axes, chart.series[n], n, steps, quiet=True)
+        _curve(axes, chart.series[n], n, quiet=True)
     for n, one in enumerate(shown):
-        _curve(axes, one, n, steps, raised[n])
+        _curve(axes, one, n)
     _plain(axes)
-    if chart.levels:
-        axes.set_ylim(-0.4, len(chart.levels) - 0.6)
-        axes.set_yticks(range(len(chart.levels)), [_text(level) for level in chart.levels])
-    else:
-        axes.set_ylim(*_limits(chart.series))
+    axes.set_ylim(*_limits(chart.series))
     _time_axis(axes, *_span(chart))
     axes.set_ylabel(_text(chart.unit), rotation=0, ha="right", va="center")
     _marks(axes, chart.marks)
-    _names(axes, shown, raised)
+    _names(axes, shown)
     rest = len(chart.series) - len(shown)
     _explained(page, chart, *([f"細い灰色の線は最大値がより小さい{rest}件（名は表に）"] if rest else []))
     return page
@@ -295,7 +287,7 @@ def _small(chart: document.Chart) -> Page:
     since, until = _span(chart)
     for n, one in enumerate(chart.series):
         axes = page.add_subplot(down, across, n + 1)
-        _curve(axes, one, 0, steps=False)
+        _curve(axes, one, 0)
         _plain(axes)
         known = _known(one)
         axes.set_ylim(*_limits([one]))
@@ -389,62 +381,73 @@ def _grid(figure: document.Grid) -> Page:
 
 
 def _map(figure: document.Map) -> Page:
-    """North is up, and a degree of longitude as long as at the middle of the map."""
-    if not figure.areas:
+    """North is up, and a degree of longitude as long as at the middle of the map. Names stand on a single map: on
+    small ones they would hide it."""
+    outlines = {area.code: area.outline for panel in figure.panels for area in panel.areas}
+    if not outlines:
         return _nothing()
-    shapes = {area.code: shapely.from_wkb(area.outline) for area in figure.areas}
-    points = [shapely.Point(lon, lat) for lon, lat, _ in figure.places]
-    west, south, east, north = shapely.total_bounds([*shapes.values(), *points])
+    shapes = {code: shapely.from_wkb(outline) for code, outline in outlines.items()}
+    west, south, east, north = shapely.total_bounds([*shapes.values()])
     squeeze = math.cos(math.radians((south + north) / 2))
     edge = 0.02 * max(east - west, north - south)
     west, south, east, north = west - edge, south - 4 * edge, east + edge, north + edge
-    tall = min(7.6, max(2.5, _WIDTH * (north - south) / ((east - west) * squeeze)))
-    page = Page(figsize=(_WIDTH, tall + 0.7), layout="constrained")
-    axes = page.add_subplot()
-    axes.set_xlim(west, east)
-    axes.set_ylim(south, north)
-    axes.set_aspect(1 / squeeze)
-    axes.axis("off")
+    across = min(3, len(figure.panels))
+    down = math.ceil(len(figure.panels) / across)
+    wide = _WIDTH / across
+    tall = min(7.6 / down, max(2.5 / across, wide * (north - south) / ((east - west) * squeeze)))
+    page = Page(figsize=(_WIDTH, (tall + (0.2 if down > 1 else 0)) * down + 0.7), layout="constrained")
     shades, hatches = _looks(len(figure.classes))
     looks = [_filled(*look) for look in zip(shades, hatches, strict=True)]
     empty = _filled("#ffffff", "")
-    inch = max((east - west) * squeeze / _WIDTH, (north - south) / tall)  # degrees of latitude
-    for area in figure.areas:
-        shape = shapely.simplify(shapes[area.code], inch / 300)
-        paths = [_path(part) for part in _polygons(shape)]
-        if paths:
+    inch = max((east - west) * squeeze / wide, (north - south) / tall)  # degrees of latitude
+    paths = {
+        code: [_path(part) for part in _polygons(shapely.simplify(shape, inch / 300))]
+        for code, shape in shapes.items()
+    }
+    for n, panel in enumerate(figure.panels):
+        axes = page.add_subplot(down, across, n + 1)
+        axes.set_xlim(west, east)
+        axes.set_ylim(south, north)
+        axes.set_aspect(1 / squeeze)
+        axes.axis("off")
+        axes.set_title(_text(panel.title), fontsize=8, loc="left")
+        for area in panel.areas:
             look = empty if area.shade is None else looks[area.shade]
-            axes.add_patch(PathPatch(Path.make_compound_path(*paths), **look))
-    taken: list[Any] = []
-    for lon, lat, name in figure.places:
-        axes.plot(lon, lat, "*", color=_INK, markersize=10, markeredgecolor="white", markeredgewidth=0.8, zorder=4)
-        _label(axes, taken, name, lon + 0.08 * inch / squeeze, lat + 0.1 * inch, 8, inch, squeeze, "left")
-    for area in sorted(figure.areas, key=lambda one: -float(shapes[one.code].area)):
-        at = shapely.point_on_surface(shapes[area.code])
-        if not at.is_empty:
-            _label(axes, taken, area.name, at.x, at.y, 6, inch, squeeze, "center")
-    _scale_bar(axes, west + edge, south + edge, east, squeeze)
+            if paths[area.code]:
+                axes.add_patch(PathPatch(Path.make_compound_path(*paths[area.code]), **look))
+        if len(figure.panels) == 1:
+            _written(axes, panel.areas, shapes, inch, squeeze)
+        if n == 0:
+            _scale_bar(axes, west + edge, south + edge, east, squeeze)
     credit = f"上が北　{_text(figure.credit)}".strip()
-    axes.text(east, south + edge, credit, ha="right", fontsize=6.5)
+    page.supxlabel(credit, fontsize=6.5, x=0.99, ha="right")
     patches = [Patch(**look) for look in (*looks, empty)]
     _legend(page, patches, [*figure.classes, "記録なし"])
     return page
 
 
-def _label(
-    axes: Axes, taken: list[Any], name: str, x: float, y: float, size: float, inch: float, squeeze: float, side: str
+def _written(
+    axes: Axes, areas: Sequence[document.Area], shapes: Mapping[str, Any], inch: float, squeeze: float
 ) -> None:
+    """The names of municipalities for which there is room."""
+    taken: list[Any] = []
+    for area in sorted(areas, key=lambda one: -float(shapes[one.code].area)):
+        at = shapely.point_on_surface(shapes[area.code])
+        if not at.is_empty:
+            _label(axes, taken, area.name, at.x, at.y, inch, squeeze)
+
+
+def _label(axes: Axes, taken: list[Any], name: str, x: float, y: float, inch: float, squeeze: float) -> None:
     """A name on the map, unless another is there already; the larger municipalities come first."""
-    text = _text(name)
+    text, size = _text(name), 6
     high = size / 72 * inch * 1.2
     wide = len(text) * size / 72 * inch / squeeze
-    left = x if side == "left" else x - wide / 2
-    room = shapely.box(left, y - high / 2, left + wide, y + high / 2)
+    room = shapely.box(x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
     if any(room.intersects(one) for one in taken):
         return
     taken.append(room)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 0.6}
-    axes.text(x, y, text, fontsize=size, ha=side, va="center", bbox=box, zorder=5)
+    axes.text(x, y, text, fontsize=size, ha="center", va="center", bbox=box, zorder=5)
 
 
 def _polygons(shape: Any) -> Iterator[Any]:

@@ -143,13 +143,12 @@ def _to_us(evidence: Evidence) -> list[Block]:
         else:
             found.setdefault(told.feed, []).append(seconds)
     body: list[list[Cell]] = []
-    titles = {one.feed: one.title for one in evidence.feeds}
     for feed in sorted({*found, *later}):
         values = sorted(found.get(feed, []))
         spread = quantiles(values, n=10, method="inclusive") if len(values) > 1 else values * 9
         body.append(
             [
-                cell(titles.get(feed, feed)),
+                cell(evidence.feed_title(feed)),
                 cell(len(values)),
                 cell(lasted(spread[4]) if values else None),
                 cell(lasted(spread[8]) if values else None),

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from bousai.model import Claim, Incident
 from bousai.report.cited import Citations
-from bousai.report.counts import shown
-from bousai.report.document import Area, Block, Cell, Column, Heading, Map, Paragraph, Table, cell
+from bousai.report.counts import shown, value_of
+from bousai.report.damage import HOUSES, PEOPLE
+from bousai.report.document import Area, Block, Cell, Column, Heading, Map, Panel, Paragraph, Table, cell
 from bousai.report.evidence import Evidence, municipality_name, outline_credit, prefectures_of
-from bousai.report.observed import full_clock, time_of
-from bousai.report.orders import orders, warnings
+from bousai.report.observed import Said, by_source, full_clock, said, time_of
+from bousai.report.orders import Held, orders, warnings
 
 _AFTER = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 72))
 
 
 def chosen(incident: Incident) -> tuple[datetime, ...]:
-    """The moments that an incident names; else 1, 3, 6, 12, 24, 48 and 72 hours after it began."""
+    """The moments that an incident names; else 1, 3, 6, 12, 24, 48 and 72 hours after it began, and its end."""
     if incident.moments:
         return incident.moments
     began = incident.begins_at or incident.since
-    return tuple(at for at in (began + after for after in _AFTER) if at <= incident.until)
+    return (*(at for at in (began + after for after in _AFTER) if at < incident.until), incident.until)
 
 
 def held(claims: Sequence[Claim], at: datetime, known_at: datetime) -> list[Claim]:
@@ -71,6 +74,7 @@ def _total(kind: str, name: str, unit: str) -> _Measure:
             one
             for one in claims
             if one.kind == kind
+            and one.stated.issued_at >= evidence.incident.since  # the counts of another disaster are not of this one
             and one.props.get("area_name") in places
             and shown(one.props.get(name)) not in ("", "－")
         ]
@@ -95,9 +99,10 @@ _MEASURES: tuple[tuple[str, _Measure], ...] = (
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on what was known when."""
     body: list[list[Cell]] = []
+    whole = [*evidence.before, *evidence.claims]
     for at in chosen(evidence.incident):
-        true = held(evidence.claims, at, evidence.known_at)
-        known = held(evidence.claims, at, at)
+        true = held(whole, at, evidence.known_at)
+        known = held(whole, at, at)
         for title, measure in _MEASURES:
             (now, rests), (then, rested) = measure(true, evidence), measure(known, evidence)
             if now or then:
@@ -120,7 +125,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
         "右はその時点までにこの装置が記録していたこと。"
         "後日取り込んだ資料は右に現れない。"
     )
-    maps = _maps(evidence)
+    maps = _maps(evidence, cited)
     table = Table("moments-table", "その時の事実と、その時に知られていたこと", columns, body, heads=2, note=note)
     return [
         Heading("moments", 1, "その時何が分かっていたか"),
@@ -131,35 +136,113 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
 
 
 _ORDERS = {5: "緊急安全確保", 4: "避難指示", 3: "高齢者等避難"}
+_GRADES = ((1000, "1,000以上"), (100, "100～999"), (10, "10～99"), (1, "1～9"), (0, "0と報告"))
+"""Of counts: from the first on; a blank is no 0 and has no grade."""
+_COUNTED: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
+    ("damage_count", "houses", "住家被害の棟数", HOUSES, "house_damaged"),
+    ("damage_count", "people", "死傷者・行方不明者の人数", PEOPLE, "casualties"),
+    ("evacuation_summary", "evacuees", "避難者数", ("evacuees",), "evacuees"),
+)
+"""Kind, key, title, the parts that are added up, and the sum that a source states where it states no part."""
+_MOST_PANELS = 6
 
 
-def _maps(evidence: Evidence) -> list[Block]:
-    """The gravest order of each municipality at each moment at which it differs from that of the map before."""
-    made: list[Block] = []
-    before: dict[str, int] = {}
-    for at in chosen(evidence.incident) if evidence.outlines else ():
-        now: dict[str, int] = {}
-        for one in orders(held(evidence.claims, at, evidence.known_at)):
-            now[one.muni] = max(one.level, now.get(one.muni, 0))
-        if now == before:
-            continue
-        before = now
-        levels = list(_ORDERS)
-        areas = tuple(
-            Area(code, municipality_name(code), outline, levels.index(now[code]) if code in now else None)
-            for code, outline in sorted(evidence.outlines.items())
-        )
-        told = "、".join(f"{municipality_name(code)} {_ORDERS[level]}" for code, level in sorted(now.items()))
-        made.append(
-            Map(
-                f"orders-map-{len(made) + 1}",
-                f"{full_clock(at)} に発令中の避難情報",
-                f"{full_clock(at)} の地図。{told or '発令の記録なし'}。白は発令の記録がない市町村。",
-                tuple(_ORDERS.values()),
-                areas,
-                (),
-                outline_credit(evidence.incident),
-                "moments-table",
-            )
-        )
+@dataclass(frozen=True, slots=True)
+class _Shade:
+    """What a municipality is drawn as, in words, and who says so."""
+
+    shade: int
+    text: str
+    claim: Claim
+
+
+_State = tuple[datetime, Mapping[str, _Shade]]
+
+
+def _maps(evidence: Evidence, cited: Citations) -> list[Block]:
+    """Of orders, damage and evacuees, with a panel for each moment at which it differs from the one before."""
+    if not evidence.outlines:
+        return []
+    whole = [*evidence.before, *evidence.claims]
+    moments = chosen(evidence.incident)
+    levels = list(_ORDERS)
+    states: list[_State] = []
+    for at in moments:
+        gravest: dict[str, Held] = {}
+        for one in orders(held(whole, at, evidence.known_at)):
+            if one.muni not in gravest or one.level > gravest[one.muni].level:
+                gravest[one.muni] = one
+        shades = {muni: _Shade(levels.index(one.level), one.what, one.claim) for muni, one in gravest.items()}
+        states.append((at, shades))
+    made = _map(evidence, "orders-map", "発令中の避難情報", tuple(_ORDERS.values()), states, cited)
+    classes = tuple(name for _, name in _GRADES)
+    for kind, key, title, parts, total in _COUNTED:
+        for feed, rows in by_source(said(evidence.claims, kind)).items():
+            # a report tells of a time: the newest by then counts
+            states = [(at, _counted([row for row in rows if row.at <= at], parts, total)) for at in moments]
+            caption = f"{evidence.feed_title(feed)}：{title}"
+            made += _map(evidence, f"{key}-map-{feed}", caption, classes, states, cited)
     return made
+
+
+def _counted(rows: Sequence[Said], parts: Sequence[str], total: str) -> dict[str, _Shade]:
+    """Municipality code → its grade, by the last of some rows in order of time that counts there."""
+    found: dict[str, _Shade] = {}
+    for row in rows:
+        values = [value for name in parts if (value := value_of(row.props.get(name))) is not None]
+        stated = value_of(row.props.get(total))
+        count = sum(values) if values else stated
+        if row.muni is not None and row.level == "municipality" and count is not None:
+            shade = next(n for n, (least, _) in enumerate(_GRADES) if count >= least)
+            found[row.muni] = _Shade(shade, f"{count:,}", row.claim)
+    return found
+
+
+def _map(
+    evidence: Evidence,
+    key: str,
+    title: str,
+    classes: tuple[str, ...],
+    states: Sequence[_State],
+    cited: Citations,
+) -> list[Block]:
+    """A map with a panel for each state that differs from the one before, no more than a page holds, and its table.
+    Of too many the last is shown, and those before it that come first."""
+    shades = [{muni: one.shade for muni, one in now.items()} for _, now in states]
+    apart = [one for n, one in enumerate(states) if shades[n] != (shades[n - 1] if n else {})]
+    if len(apart) > _MOST_PANELS:
+        apart = [*apart[: _MOST_PANELS - 1], apart[-1]]
+    if not apart:
+        return []
+    panels = tuple(
+        Panel(
+            f"{full_clock(at)} 現在",
+            tuple(
+                Area(code, municipality_name(code), outline, now[code].shade if code in now else None)
+                for code, outline in sorted(evidence.outlines.items())
+            ),
+        )
+        for at, now in apart
+    )
+    told = "。".join(f"{full_clock(at)}は{_in_words(now, classes)}" for at, now in apart)
+    alt = f"{title}を市町村別に示した地図。{told}。白は記録がない市町村。"
+    munis = sorted({muni for _, now in apart for muni in now})
+    body: list[list[Cell]] = [
+        [
+            cell(municipality_name(muni)),
+            *(cell(now[muni].text, *cited.of(now[muni].claim)) if muni in now else cell(None) for _, now in apart),
+        ]
+        for muni in munis
+    ]
+    align: Literal["left", "right"] = "left" if classes == tuple(_ORDERS.values()) else "right"
+    columns = (Column("市町村"), *(Column(full_clock(at), align) for at, _ in apart))
+    note = "空欄は記録がないもの。"
+    return [
+        Map(key, title, alt, classes, panels, outline_credit(evidence.incident), f"{key}-table"),
+        Table(f"{key}-table", f"{title}（地図の時点）", columns, body, note=note),
+    ]
+
+
+def _in_words(now: Mapping[str, _Shade], classes: Sequence[str]) -> str:
+    counted = [(name, sum(one.shade == n for one in now.values())) for n, name in enumerate(classes)]
+    return "、".join(f"{name} {count}市町村" for name, count in counted if count) or "記録なし"

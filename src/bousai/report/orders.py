@@ -148,7 +148,7 @@ def told_middle(values: Sequence[float], of: int) -> str:
 
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on orders and warnings."""
-    given, issued = orders(evidence.claims), warnings(evidence.claims)
+    given, issued = orders(evidence.lasting()), warnings(evidence.lasting())
     blocks: list[Block] = [Heading("orders", 1, "避難情報と警報等")]
     if not given:
         words = "この期間・地域の避難情報の発令は記録にない。発令がなかったという意味ではない。"

@@ -65,7 +65,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
 
 
 def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], cited: Citations) -> list[Block]:
-    title = next((one.title for one in evidence.feeds if one.feed == feed), feed)
+    title = evidence.feed_title(feed)
     name = {step.value: step.ja for step in scales()["utility"]}.get(utility, utility)
     key = f"outage-{feed}-{utility}"
     body: list[list[Cell]] = []
@@ -127,7 +127,7 @@ def _float(row: Said) -> float | None:
 
 
 def _roads(evidence: Evidence, cited: Citations) -> list[Block]:
-    rows = said(evidence.claims, "road_restriction")
+    rows = said(evidence.lasting(), "road_restriction")
     blocks: list[Block] = [Heading("roads", 2, "道路の通行規制")]
     if not rows:
         words = "この期間・地域の通行規制は記録にない。規制がなかったという意味ではない。"

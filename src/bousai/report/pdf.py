@@ -262,7 +262,6 @@ def _texts(figure: Figure) -> Iterator[str]:
         yield figure.unit
         yield from (one.label for one in figure.series)
         yield from (name for _, name in figure.marks)
-        yield from figure.levels
     elif isinstance(figure, Strips):
         yield from figure.classes
         yield from (row.label for row in figure.rows)
@@ -270,8 +269,8 @@ def _texts(figure: Figure) -> Iterator[str]:
         yield from (figure.unit, *figure.rows, *figure.columns)
     elif isinstance(figure, Map):
         yield from (figure.credit, *figure.classes)
-        yield from (area.name for area in figure.areas)
-        yield from (name for _, _, name in figure.places)
+        yield from (panel.title for panel in figure.panels)
+        yield from (area.name for panel in figure.panels for area in panel.areas)
 
 
 def _time(at: datetime) -> str:

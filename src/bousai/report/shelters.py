@@ -64,7 +64,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on evacuees and shelters."""
     blocks: list[Block] = [Heading("shelters", 1, "避難者と避難所")]
     summed = said(evidence.claims, "evacuation_summary")
-    single = said(evidence.claims, "shelter_status")
+    single = said(evidence.lasting(), "shelter_status")
     if not summed and not single:
         words = "この期間・地域の避難者・避難所の記録はない。避難がなかったという意味ではない。"
         return [*blocks, Paragraph(cell(words), "warning")]
@@ -76,15 +76,11 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     return blocks
 
 
-def _title(evidence: Evidence, feed: str) -> str:
-    return next((one.title for one in evidence.feeds if one.feed == feed), feed)
-
-
 def _summaries(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citations) -> list[Block]:
     counted = [row for row in rows if shown(row.props.get("evacuees")) or shown(row.props.get("shelters_open"))]
     if not counted:
         return []
-    title = _title(evidence, feed)
+    title = evidence.feed_title(feed)
     key = f"evacuees-{feed}"
     times = sorted({row.at for row in counted})
     places = sorted({(row.level != "municipality", row.muni or "", row.place) for row in counted})
@@ -135,13 +131,13 @@ def _claims(rows: Sequence[Said]) -> list[Claim]:
 
 def _shelters(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citations) -> list[Block]:
     """A source that tells of single shelters: how many were open, peak and occupancy by municipality."""
-    title = _title(evidence, feed)
+    title = evidence.feed_title(feed)
     key = f"shelters-{feed}"
     body: list[list[Cell]] = []
     for muni in sorted({row.muni or "" for row in rows}):
         mine = [row for row in rows if (row.muni or "") == muni]
         opened = {row.claim.item_id for row in mine if row.props.get("state") == "open"}
-        top = peak(mine)
+        top = peak([row for row in mine if row.at >= evidence.incident.since])
         full = _fullest([row for row in mine if not _small(row, evidence.small_below)])
         numbers = () if top is None else cited.each(_claims(top.rows))
         body.append(
@@ -193,7 +189,7 @@ def _fullest(rows: Sequence[Said]) -> tuple[str, Said] | None:
 
 def _openings(evidence: Evidence, rows: Sequence[Said], cited: Citations) -> list[Block]:
     """From the first order of a municipality to its first open shelter."""
-    given = orders(evidence.claims)
+    given = orders(evidence.lasting())
     body: list[list[Cell]] = []
     values = []
     munis = sorted({one.muni for one in given})

@@ -9,7 +9,7 @@ deliveries, `works` what was done. Add here: a table with its migration in sql/m
 in `read`. Tests: tests/store.
 """
 
-from bousai.store.claims import claims
+from bousai.store.claims import claims, claims_before
 from bousai.store.endings import endings
 from bousai.store.engine import Store, open_store, prepare
 from bousai.store.ledger import (
@@ -119,6 +119,7 @@ __all__ = [
     "changes",
     "claim_delivery",
     "claims",
+    "claims_before",
     "current_counts",
     "decisions_of",
     "delivered_since",

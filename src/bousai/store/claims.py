@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,18 @@ from bousai.store.encode import instant, moment
 from bousai.store.engine import Store
 from bousai.store.read import position_at, visible_to
 
-_CLAIMS = (
+_SELECT = (
     "SELECT r.id, s.kind, r.item_id, s.scope, r.muni_code, r.props, r.position, r.valid_from, r.valid_to,"
     " r.expires_at, r.stated_by, r.opened_by, r.closed_by, r.retired_by"
     " FROM bulletin b JOIN scope s ON s.id = b.scope_id"
     " JOIN revision r ON r.scope_id = s.id AND r.stated_by = b.id"
-    " WHERE s.kind IN :kinds AND s.status = :status AND b.issued_at >= :since AND b.issued_at <= :until"
-    " AND r.opened_by <= :known"
+    " WHERE s.kind IN :kinds AND s.status = :status AND r.opened_by <= :known"
+)
+_ISSUED = "b.issued_at >= :since AND b.issued_at <= :until"
+_HOLDING = (
+    "b.issued_at < :at AND (r.retired_by IS NULL OR r.retired_by > :then)"
+    " AND (r.valid_to IS NULL OR r.valid_to > :at OR r.closed_by > :then)"
+    " AND (r.expires_at IS NULL OR r.expires_at > :at)"
 )
 
 
@@ -43,22 +48,48 @@ def claims(
 
     Of items that state a municipality, those of `munis` (5-digit codes) alone; those that state none all.
     """
-    query = f"{_CLAIMS} AND {visible_to(visibility)} AND (r.muni_code IS NULL OR r.muni_code IN :munis)"
+    bound: dict[str, Any] = {"since": instant(since), "until": instant(until)}
+    with store.engine.connect() as connection:
+        known = position_at(connection, known_at)
+        return _claims(connection, _ISSUED, bound, kinds, munis, known, status, visibility)
+
+
+def claims_before(
+    store: Store,
+    kinds: Collection[str],
+    *,
+    munis: Collection[str],
+    at: datetime,
+    known_at: datetime | None = None,
+    status: Status = "actual",
+    visibility: Visibility = "public",
+) -> list[Claim]:
+    """What was stated before a time and held at it, or later, by what was known at it or at any time from then on:
+    the rest as for `claims`. With the claims from that time on, all that held at any time since by what was known at
+    any time since."""
+    with store.engine.connect() as connection:
+        bound = {"at": instant(at), "then": position_at(connection, at)}
+        known = position_at(connection, known_at)
+        return _claims(connection, _HOLDING, bound, kinds, munis, known, status, visibility)
+
+
+def _claims(
+    connection: Connection,
+    which: str,
+    bound: Mapping[str, Any],
+    kinds: Collection[str],
+    munis: Collection[str],
+    known: int,
+    status: Status,
+    visibility: Visibility,
+) -> list[Claim]:
+    query = f"{_SELECT} AND {which} AND {visible_to(visibility)} AND (r.muni_code IS NULL OR r.muni_code IN :munis)"
     statement = sa.text(f"{query} ORDER BY r.opened_by, r.id").bindparams(
         sa.bindparam("kinds", expanding=True, type_=sa.Text()), sa.bindparam("munis", expanding=True, type_=sa.Text())
     )
-    bound: dict[str, Any] = {
-        "kinds": sorted(kinds),
-        "munis": sorted(munis),
-        "status": status,
-        "since": instant(since),
-        "until": instant(until),
-    }
-    with store.engine.connect() as connection:
-        bound["known"] = known = position_at(connection, known_at)
-        rows = connection.execute(statement, bound).fetchall()
-        numbers = {n for row in rows for n in row[10:14] if n is not None and n <= known}
-        told = _tellings(connection, numbers)
+    given = {"kinds": sorted(kinds), "munis": sorted(munis), "status": status, "known": known}
+    rows = connection.execute(statement, given | dict(bound)).fetchall()
+    told = _tellings(connection, {n for row in rows for n in row[10:14] if n is not None and n <= known})
     return [
         Claim(
             revision=row[0],
