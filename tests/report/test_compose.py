@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from bousai.errors import UsageError
+from bousai.model import Claim
 from bousai.report import compare, compose, empty_words, read_words
-from bousai.report.document import Heading, Report, Slot, Table
+from bousai.report.document import Chart, Heading, Report, Slot, Table
 
 from .making import after, claim, evidence, number, telling
 
@@ -176,3 +177,53 @@ def test_what_was_so_already_when_the_incident_began_is_in_its_timelines_and_not
     )
     # the dead of another disaster are not this one's
     assert not any("死者|7" in row for row in rows["moments-table"])
+
+
+def test_the_course_of_shelters_has_a_gap_where_nobody_counted_and_the_share_of_those_with_a_capacity() -> None:
+    def counted(shelter: str, hours: float, people: int, **told: object) -> Claim:
+        said = telling(int(hours * 10) + 100, after(hours=hours))
+        return claim("shelter_status", shelter, said, name=shelter, state="open", evacuees=number(people), **told)
+
+    made = compose(
+        evidence(
+            counted("甲", 1, 30, capacity=number(60)),
+            counted("乙", 1, 50),
+            counted("甲", 2, 45, capacity=number(60)),
+            counted("甲", 9, 12, capacity=number(60)),
+        ),
+        WORDS,
+    )
+    (course,) = (one for one in made.tables() if one.id.endswith("-course-1"))
+    told = [["".join(run.text for run in one) for one in row] for row in course.rows]
+    # at eleven 甲 of 60 places and 乙 that states none; at nineteen what 乙 said eight hours before is no count
+    assert told == [
+        ["2026-11-05 11:00", "80（50%）"],
+        ["2026-11-05 12:00", "95（75%）"],
+        ["2026-11-05 19:00", "12（20%）"],
+    ]
+    (chart,) = (one for one in made.figures() if one.table == course.id)
+    assert isinstance(chart, Chart)
+    assert chart.series[0].values == (80.0, 95.0, 12.0)
+
+
+def test_many_counts_are_told_by_the_hour_and_what_is_only_carried_on_is_marked() -> None:
+    claims = [
+        claim("shelter_status", "s", telling(n, after(minutes=n)), state="open", evacuees=number(n))
+        for n in (*range(1, 90), 400)
+    ]
+    made = compose(evidence(*claims), WORDS)
+    (course,) = (one for one in made.tables() if one.id.endswith("-course-1"))
+    told = [["".join(run.text for run in one) for one in row] for row in course.rows]
+    assert told == [
+        ["2026-11-05 11:00", "60"],
+        ["2026-11-05 12:00", "89"],
+        ["2026-11-05 13:00", "89"],
+        ["2026-11-05 14:00", "89"],
+        ["2026-11-05 15:00", ""],
+        ["2026-11-05 16:00", ""],
+        ["2026-11-05 17:00", "400"],
+    ]
+    (chart,) = (one for one in made.figures() if one.table == course.id)
+    assert isinstance(chart, Chart)
+    assert chart.series[0].values == (60, 89, 89, 89, None, None, 400)
+    assert chart.series[0].stale == (False, False, True, True, False, False, False)

@@ -13,14 +13,15 @@ from bousai.report.counts import shown, value_of
 from bousai.report.damage import HOUSES, PEOPLE
 from bousai.report.document import Area, Block, Cell, Column, Heading, Map, Panel, Paragraph, Table, cell
 from bousai.report.evidence import Evidence, municipality_name, outline_credit, prefectures_of
-from bousai.report.observed import Said, by_source, full_clock, said, time_of
+from bousai.report.observed import Said, by_source, clock, full_clock, said, time_of
 from bousai.report.orders import Held, orders, warnings
 
-_AFTER = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 72))
+_AFTER = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 72, 168, 336))
 
 
 def chosen(incident: Incident) -> tuple[datetime, ...]:
-    """The moments that an incident names; else 1, 3, 6, 12, 24, 48 and 72 hours after it began, and its end."""
+    """The moments that an incident names; else 1, 3, 6, 12, 24, 48 and 72 hours, one week and two after it
+    began, and its end."""
     if incident.moments:
         return incident.moments
     began = incident.begins_at or incident.since
@@ -61,9 +62,15 @@ def _warned(claims: Sequence[Claim], _: Evidence) -> tuple[str, list[Claim]]:
     return f"{len({one.muni for one in found})}市町村" if found else "", [one.claim for one in found]
 
 
-def _open(claims: Sequence[Claim], _: Evidence) -> tuple[str, list[Claim]]:
+def _open(claims: Sequence[Claim], evidence: Evidence) -> tuple[str, list[Claim]]:
+    """Source by source: two that tell of the same shelters are not added up."""
     found = [one for one in claims if one.kind == "shelter_status" and one.props.get("state") == "open"]
-    return f"{len({one.item_id for one in found})}か所" if found else "", found
+    told = []
+    for feed in sorted({one.stated.feed for one in found}):
+        mine = [one for one in found if one.stated.feed == feed]
+        newest = clock(max(time_of(one) for one in mine))
+        told.append(f"{len({one.item_id for one in mine})}か所（{evidence.feed_title(feed)}、{newest}現在）")
+    return "\n".join(told), found
 
 
 def _total(kind: str, name: str, unit: str) -> _Measure:
@@ -81,7 +88,9 @@ def _total(kind: str, name: str, unit: str) -> _Measure:
         if not stated:
             return "", []
         newest = max(stated, key=lambda one: (time_of(one), one.stated.number))
-        return f"{shown(newest.props.get(name))}{unit}（{newest.stated.issuer}）", [newest]
+        told = shown(newest.props.get(name))
+        amount = f"{told}{unit}" if value_of(newest.props.get(name)) is not None else told
+        return f"{amount}（{newest.stated.issuer}、{clock(time_of(newest))}現在）", [newest]
 
     return measure
 

@@ -75,7 +75,7 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
         found = outage(mine)
         if found is None:
             told = shown(mine[-1].props.get("affected")) or "数の記載なし"
-            body.append([cell(_place(rows, item)), cell(told, *cited.of(mine[-1].claim)), *[cell(None)] * 6])
+            body.append([cell(_place(rows, item)), cell(told, *cited.of(mine[-1].claim)), *[cell(None)] * 7])
             continue
         body.append(
             [
@@ -85,7 +85,7 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
                 cell(shown(found.last.props.get("affected")), *cited.of(found.last.claim)),
                 cell(clock(found.last.at)),
                 cell(f"{found.house_hours:,.0f}" if found.first is not found.last else None),
-                *(cell(None if at is None else clock(at)) for at in found.restored[::2]),
+                *(cell(None if at is None else clock(at)) for at in found.restored),
             ]
         )
         if len({row.at for row in mine}) > 1:
@@ -106,6 +106,7 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
         Column("その時刻"),
         Column("戸×時間", "right"),
         Column("50％復旧"),
+        Column("90％復旧"),
         Column("99％復旧"),
     )
     note = (

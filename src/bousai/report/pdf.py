@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from itertools import accumulate
@@ -37,10 +36,9 @@ from bousai.report.document import (
 )
 from bousai.report.figures import svg
 from bousai.report.lettering import FAMILY, font_file, printable, width
-from bousai.vocab.japanese_time import JST
+from bousai.report.observed import full_clock
+from bousai.report.plain import BANNERS
 
-BANNERS = {"exercise": "【訓練】", "test": "【試験】"}
-"""What every page of a report says that is not of an actual incident."""
 _SHOWN_SOURCES = 3
 _PORTRAIT, _LANDSCAPE = 481.0, 728.0  # points between the margins
 _SIZES = (8.0, 7.0, 6.0, 5.0)  # points; the first with which a table fits
@@ -97,9 +95,9 @@ class _Setting:
             "family": FAMILY,
             "title": self.line(report.title),
             "subtitle": self.words(report.subtitle),
-            "banner": BANNERS.get(report.status, ""),
+            "banner": BANNERS[report.status],
             "draft": report.draft,
-            "known_at": _time(report.known_at),
+            "known_at": full_clock(report.known_at),
             "facts": [[self.words(name), self.words(fact)] for name, fact in report.facts],
             "blocks": self.blocks(),
             "sources": self.annex(),
@@ -235,8 +233,8 @@ class _Setting:
         named = " ".join(part for part in (first.issuer, first.document, checksum) if part)
         return {
             "lines": [self.words(line) for line in (named, first.url) if line],
-            "issued": _time(first.issued_at) if first.issued_at else "－",
-            "known": _time(first.known_at),
+            "issued": full_clock(first.issued_at) if first.issued_at else "－",
+            "known": full_clock(first.known_at),
             "places": [[one.number, self.words(self.place(one))] for one in told],
             "more": len(some) - len(told),
         }
@@ -271,10 +269,6 @@ def _texts(figure: Figure) -> Iterator[str]:
         yield from (figure.credit, *figure.classes)
         yield from (panel.title for panel in figure.panels)
         yield from (area.name for panel in figure.panels for area in panel.areas)
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(JST):%Y-%m-%d %H:%M:%S}"
 
 
 def _pieces(line: str) -> list[str]:

@@ -17,8 +17,8 @@ ANNEX = "付録：出典の一覧"
 
 BANNERS: dict[Status, str] = {
     "actual": "",
-    "exercise": "【訓練】 これは訓練の報告書です",
-    "test": "【試験】 これは試験の報告書です",
+    "exercise": "【訓練】実際の災害ではありません",
+    "test": "【試験】実際の情報ではありません",
 }
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SAMPLE = 300

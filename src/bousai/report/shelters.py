@@ -8,10 +8,10 @@ again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from math import ceil
 
 from bousai.model import Claim
 from bousai.report.cited import Citations
@@ -19,10 +19,18 @@ from bousai.report.counts import shown, value_of
 from bousai.report.curves import curves
 from bousai.report.document import Block, Cell, Column, Heading, Paragraph, Series, Table, cell
 from bousai.report.evidence import Evidence, municipality_name
-from bousai.report.observed import Said, by_source, clock, lasted, said
+from bousai.report.observed import Said, by_source, clock, full_clock, lasted, said
 from bousai.report.orders import orders, told_middle
+from bousai.vocab.japanese_time import JST
 
 STALE = timedelta(hours=3)
+_MOST_TIMES = 75
+"""Rows of a table of times: three days by the hour."""
+_CURVES = 12
+"""So many municipalities have their course told, the largest first."""
+_ABREAST = 6
+_FRESH = timedelta(hours=1)
+"""A sum all of whose counts are older is drawn as carried forward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,28 @@ class Peak:
 
 def peak(rows: Sequence[Said], name: str = "evacuees") -> Peak | None:
     """The largest sum of the latest counts of each place or shelter, none older than three hours."""
-    counted = sorted((row for row in rows if value_of(row.props.get(name)) is not None), key=lambda row: row.at)
+    times = sorted({row.at for row in rows if value_of(row.props.get(name)) is not None})
+    best: Peak | None = None
+    for at, total, latest in _totals(rows, times, name):
+        if best is None or total > best.total:
+            best = Peak(at, total, sum(row.at != at for row in latest.values()), tuple(latest.values()))
+    return best
+
+
+def _totals(
+    rows: Sequence[Said], times: Sequence[datetime], name: str
+) -> Iterator[tuple[datetime, int, Mapping[str, Said]]]:
+    """At each of some times in order the sum of the latest counts, none older than three hours, and by item the rows
+    that it is of. The mapping changes with the next time."""
+    counted = deque(
+        sorted((row for row in rows if value_of(row.props.get(name)) is not None), key=lambda one: one.at)
+    )
     latest: dict[str, Said] = {}
     waiting: deque[Said] = deque()
     total = 0
-    best: Peak | None = None
-    for at, some in groupby(counted, key=lambda row: row.at):
-        for row in some:
+    for at in times:
+        while counted and counted[0].at <= at:
+            row = counted.popleft()
             before = latest.get(row.claim.item_id)
             total += (value_of(row.props.get(name)) or 0) - (
                 0 if before is None else value_of(before.props[name]) or 0
@@ -55,9 +78,19 @@ def peak(rows: Sequence[Said], name: str = "evacuees") -> Peak | None:
             if latest.get(old.claim.item_id) is old:
                 del latest[old.claim.item_id]
                 total -= value_of(old.props[name]) or 0
-        if best is None or total > best.total:
-            best = Peak(at, total, sum(row.at != at for row in latest.values()), tuple(latest.values()))
-    return best
+        yield at, total, latest
+
+
+def sampled(rows: Sequence[Said], name: str = "evacuees") -> list[datetime]:
+    """The times at which the course of counts is told: those of the counts; where these are many, the full hours,
+    or every so many of them, from the first count to the last."""
+    times = sorted({row.at for row in rows if value_of(row.props.get(name)) is not None})
+    if len(times) <= _MOST_TIMES:
+        return times
+    first = times[0].astimezone(JST).replace(minute=0, second=0, microsecond=0)
+    span = (times[-1] - first) / timedelta(hours=1)
+    every = next(hours for hours in (1, 2, 3, 6, 12, 24, ceil(span)) if span / hours < _MOST_TIMES)
+    return [first + timedelta(hours=n) for n in range(every, ceil(span) + every, every)]
 
 
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:
@@ -165,7 +198,81 @@ def _shelters(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citati
         "数の記載のない避難所は 0 ではなく、合計に入っていない。100%を超えることがある。"
         "定員の記載がないか 0 のものは割合を出さない。"
     )
-    return [Heading(key, 2, title), Table(f"{key}-table", f"{title}：開設と避難者", columns, body, note=note)]
+    return [
+        Heading(key, 2, title),
+        Table(f"{key}-table", f"{title}：開設と避難者", columns, body, note=note),
+        *_courses(evidence, key, title, [row for row in rows if row.at >= evidence.incident.since], cited),
+    ]
+
+
+def _courses(evidence: Evidence, key: str, title: str, rows: Sequence[Said], cited: Citations) -> list[Block]:
+    """How many people were in the shelters of each municipality, and how much of their capacity that was: a curve and
+    the same numbers in tables of a few municipalities each."""
+    peaks = {}
+    for muni in sorted({row.muni or "" for row in rows}):
+        found = peak([row for row in rows if (row.muni or "") == muni])
+        if found is not None and found.total > 0:
+            peaks[muni] = found.total
+    chosen = sorted(sorted(peaks), key=lambda muni: -peaks[muni])[:_CURVES]
+    times = sampled([row for row in rows if (row.muni or "") in chosen])
+    if len(times) < 2:
+        return []
+    names = {muni: municipality_name(muni) if muni else "（市町村の記載なし）" for muni in chosen}
+    cells: dict[str, list[Cell]] = {}
+    series = []
+    for muni in chosen:
+        mine = [row for row in rows if (row.muni or "") == muni]
+        values: list[float | None] = []
+        old: list[bool] = []
+        cells[muni] = []
+        for at, total, latest in _totals(mine, times, "evacuees"):
+            if not latest:
+                values.append(None)
+                old.append(False)
+                cells[muni].append(cell(None))
+                continue
+            counted = tuple(latest.values())
+            values.append(float(total))
+            old.append(all(row.at < at - _FRESH for row in counted))
+            share = _share(counted)
+            text = f"{total:,}" + ("" if share is None else f"（{share:.0%}）")
+            cells[muni].append(cell(text, *cited.documents(_claims(counted))))
+        series.append(Series(names[muni], tuple(times), tuple(values), tuple(old)))
+    left = len(peaks) - len(chosen)
+    more = f"最大の人数の多い{len(chosen)}市町村。ほか{left}市町村は上の表に最大を示す。" if left else ""
+    note = (
+        f"{more}各避難所の最新の数（3時間以内のもの）の合計。（）は定員の記載のある避難所の避難者／定員。"
+        "空欄は3時間以内の数がないもの。"
+    )
+    began = evidence.incident.begins_at
+    marks = ((began, "発災"),) if began is not None and began <= times[-1] else ()
+    alt = f"{len(series)}市町村の避難所にいる人の数の推移。最大は{names[chosen[0]]}の{peaks[chosen[0]]:,}人。"
+    tables = []
+    for n in range(0, len(chosen), _ABREAST):
+        part = chosen[n : n + _ABREAST]
+        body: list[list[Cell]] = [
+            [cell(full_clock(at)), *(cells[muni][k] for muni in part)] for k, at in enumerate(times)
+        ]
+        columns = (Column("時刻"), *(Column(names[muni], "right") for muni in part))
+        caption = f"{title}：避難所の避難者数の推移" + (f"（{n // _ABREAST + 1}）" if len(chosen) > _ABREAST else "")
+        tables.append(Table(f"{key}-course-{n // _ABREAST + 1}", caption, columns, body, note=note))
+    drawn = curves(
+        f"{key}-chart",
+        f"{title}：避難所の避難者数の推移",
+        f"{alt}数値は表にある。",
+        "人",
+        series,
+        tables[0].id,
+        marks,
+    )
+    return [*drawn, *tables]
+
+
+def _share(rows: Sequence[Said]) -> float | None:
+    """Evacuees of a capacity, over the shelters that state one; None where none does."""
+    pairs = [(value_of(row.props.get("evacuees")) or 0, value_of(row.props.get("capacity"))) for row in rows]
+    room = sum(capacity for _, capacity in pairs if capacity)
+    return sum(taken for taken, capacity in pairs if capacity) / room if room else None
 
 
 def _small(row: Said, below: int) -> bool:
