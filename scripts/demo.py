@@ -39,6 +39,7 @@ STAGES = {
     "relay": "alerts",
     "deliver": "alerts",
     "notice": "alerts",
+    "write": "report",
 }
 """Task → the stage of the line that its seconds belong to."""
 LAST = ("exposure", "outputs", "alerts", "notices")
@@ -121,8 +122,9 @@ def terminal(log: Path) -> Iterator[Any]:
             os.close(saved_err)
 
 
-def run(dag: Any, failures: list[str]) -> tuple[dict[str, Any], dict[str, float]]:
-    """Run one DAG to its end. Gives what each task returned and the seconds each took; failures are appended."""
+def run(dag: Any, failures: list[str], form: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run one DAG to its end, as if started with a form. Gives what each task returned and the seconds each took;
+    failures are appended."""
 
     def failed(context: Any) -> None:
         error = context["exception"]
@@ -134,7 +136,7 @@ def run(dag: Any, failures: list[str]) -> tuple[dict[str, Any], dict[str, float]
         task.retries = 0  # nothing here gets better by waiting: the server is ours and local
         task.on_failure_callback = [failed]
     known = len(failures)
-    dag_run = dag.test()
+    dag_run = dag.test(run_conf=form)
     if dag_run.state != "success" and len(failures) == known:
         failures.append(f"{dag.dag_id}: ended as {dag_run.state}\n  remedy: see the log")
     tasks = dag_run.get_task_instances()
@@ -211,6 +213,15 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
                 feeds[dag_id.removeprefix("feed__")] = counts
                 made = f"{counts['documents']} document{'s' if counts['documents'] != 1 else ''}"
             print(f"  {dag_id:<32} {time.monotonic() - began:6.1f} s  {made}", file=say)
+        reports: list[dict[str, Any]] = []
+        for incident in played.incidents:
+            began = time.monotonic()
+            returned, took = run(bag.dags["report"], failures, {"incident": incident})
+            seconds[STAGES["write"]] += took.get("write", 0.0)
+            made_of = returned["write"] or []
+            reports += made_of
+            formats = " ".join(one["format"] for one in made_of) or "nothing"
+            print(f"  {f'report {incident}':<32} {time.monotonic() - began:6.1f} s  {formats}", file=say)
     began = time.monotonic()
     alerts = rehearsed(into / "alerts-dry-run")
     seconds["alerts"] += time.monotonic() - began
@@ -225,6 +236,7 @@ def job(folder: Path | None, into: Path, say: Any) -> tuple[dict[str, Any], list
         "feeds": feeds,
         "layers": layers,
         "alerts": alerts,
+        "reports": reports,
         "files": dict(Counter(outcome or "nothing" for _, outcome, _ in files.values())),
         "seconds": {k: round(v, 2) for k, v in seconds.items()},
     }, failures
@@ -307,6 +319,11 @@ def report(summary: dict[str, Any]) -> Iterator[str]:
         [["sent", "phase", "status", "headline"], *[list(one.values())[:-1] for one in alerts[-_SHOWN:]]],
         left={0, 1, 2, 3},
     )
+    if summary["reports"]:
+        yield ""
+        yield "  after-action reports (drafts until people have written their part):"
+    for one in summary["reports"]:
+        yield f"  {one['bytes'] / 1e6:6.1f} MB  {shown(one['path'])}"
     yield ""
     yield "  files: " + " · ".join(f"{count} {outcome}" for outcome, count in sorted(summary["files"].items()))
     yield "  seconds: " + " · ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
@@ -335,8 +352,8 @@ def main() -> int:
             print(line, file=say)
         (into / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
         print(
-            f"  left in {shown(str(into))}: archive/ public/ alerts-dry-run/ bousai.gpkg files.csv summary.json,"
-            f" log {shown(str(log))}",
+            f"  left in {shown(str(into))}: archive/ public/ alerts-dry-run/ reports/ bousai.gpkg files.csv"
+            f" summary.json, log {shown(str(log))}",
             file=say,
         )
         for failure in failures[:_SHOWN]:

@@ -216,6 +216,23 @@ def test_nothing_of_a_real_run_is_an_exercise(played: tuple[Path, str, dict[str,
     assert all(layer["credits"] for layer in index["layers"])
 
 
+def test_real_reports_are_of_what_was_recorded(played: tuple[Path, str, dict[str, Any]]) -> None:
+    into, _, summary = played
+    made = {Path(one["path"]).name: Path(one["path"]) for one in summary["reports"]}
+    assert set(made) == {
+        f"{incident}.{name}"
+        for incident in ("kumamoto_2026", "noto_2024")
+        for name in ("html", "pdf", "docx", "xlsx")
+    }
+    assert all(path.parent == into / "reports" for path in made.values())
+    told = made["kumamoto_2026.html"].read_text(encoding="utf-8")
+    # the Cabinet Office's seventh report and the prefecture's tenth, 8/7 and 8/6
+    assert "（7報）" in told
+    assert "（10報）" in told
+    assert "【訓練】" not in told
+    assert (into / "reports" / "kumamoto_2026.words.yml").exists()
+
+
 def test_the_shipped_documents_are_an_exercise_and_nothing_else(tmp_path: Path) -> None:
     printed, summary = demo(tmp_path / "var")
     assert "訓練" in printed.splitlines()[0]
@@ -225,3 +242,6 @@ def test_the_shipped_documents_are_an_exercise_and_nothing_else(tmp_path: Path) 
     assert made["weather_warning", "exercise"] >= 1
     assert made["shelter", "exercise"] >= 1
     assert sum(counts["quarantined"] + counts["held"] for counts in summary["feeds"].values()) == 0
+    reports = {Path(one["path"]).name: Path(one["path"]) for one in summary["reports"]}
+    assert set(reports) == {f"kunren.{name}" for name in ("html", "pdf", "docx", "xlsx")}
+    assert "【訓練】実際の災害ではありません" in reports["kunren.html"].read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 title: what it is
 status: exercise                      # or actual, test: stamped on everything that is played
+incidents: [kunren]                   # of config/incidents, those that it tells of; none needed
 entries:                              # the first that matches a file takes it
   - {files: "jma/*.xml", telegrams: true}
   - {files: "n03/*.json", feed: ksj_municipality, at: 2021-01-01T00:00:00+09:00}
@@ -59,6 +60,7 @@ class Manifest(_Strict):
 
     title: str
     status: Status
+    incidents: tuple[str, ...] = ()
     entries: tuple[Entry, ...]
 
 
@@ -85,6 +87,7 @@ class Recording:
     documents: tuple[Recorded, ...]
     left_out: tuple[tuple[str, str], ...]
     unlisted: tuple[str, ...]
+    incidents: tuple[str, ...] = ()
 
 
 def read(manifest: Path, folder: Path) -> Recording:
@@ -112,7 +115,9 @@ def read(manifest: Path, folder: Path) -> Recording:
         else:
             documents.append(_telegram(folder, path, entry.at, status))
     documents.sort(key=lambda one: (one.at, one.path))
-    return Recording(plan.title, plan.status, folder, tuple(documents), tuple(left_out), tuple(unlisted))
+    return Recording(
+        plan.title, plan.status, folder, tuple(documents), tuple(left_out), tuple(unlisted), plan.incidents
+    )
 
 
 def _files(folder: Path, manifest: Path) -> Iterator[str]:
