@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from bousai.model import Claim, Receipt
-from bousai.report import damage, lag, moments, orders, outages, readings, shelters
+from bousai.report import compose, damage, empty_words, lag, moments, orders, outages, read_words, readings, shelters
 from bousai.report.cited import Citations
 from bousai.report.document import Map, Table
 from bousai.report.observed import said
@@ -70,8 +70,41 @@ def test_the_area_under_an_outage_and_when_it_was_restored() -> None:
     assert found.restored == (after(hours=4), after(hours=4), after(hours=10))
 
 
+def test_what_went_out_again_was_not_restored_before() -> None:
+    counts = (100, 0, 80, 0)
+    claims = [
+        claim("lifeline_outage", "a", telling(n, after(hours=n)), utility="power", affected=number(count))
+        for n, count in enumerate(counts)
+    ]
+    found = outages.outage(said(claims, "lifeline_outage"))
+    assert found is not None
+    assert found.restored == (after(hours=3),) * 3
+
+
+def test_reports_are_complete_by_kind_of_damage_and_a_ward_is_part_of_its_city() -> None:
+    claims = [
+        claim("damage_count", "c", telling(1, after(hours=1)), muni="14100", dead=number(1)),
+        claim("damage_count", "w", telling(1, after(hours=1)), muni="14101", dead=number(1)),
+        claim("damage_count", "b", telling(2, after(hours=2)), muni="14201", dead=number(0)),
+        claim("damage_count", "b", telling(3, after(hours=3)), muni="14201", house_destroyed=number(2)),
+    ]
+    made = compose(evidence(*claims), read_words(empty_words(evidence().incident), "x"))
+    (table,) = (one for one in made.tables() if one.id == "completeness-table")
+    assert [["".join(run.text for run in one) for one in row] for row in table.rows] == [
+        ["11/5 11:00", "1／1", "100%", "0／1", "0%"],
+        ["11/5 12:00", "1／1", "100%", "0／1", "0%"],
+        ["11/5 13:00", "1／1", "100%", "1／1", "100%"],
+    ]
+    (first,) = (one for one in made.tables() if one.id == "lag-first-table")
+    assert [row[0][0].text for row in first.rows] == ["横浜市", "横浜市鶴見区", "横須賀市", "中央値", "90％"]
+    # of the dead the first figures of 横浜市 and 横須賀市, not that of the ward
+    assert first.rows[3][2][0].text == "1時間30分（n=2）"
+
+
 def test_a_fall_that_the_rest_of_its_group_makes_up_for_may_be_another_class() -> None:
-    first = claim("damage_count", "a", telling(1, after(hours=1)), house_half_destroyed=number(5))
+    first = claim(
+        "damage_count", "a", telling(1, after(hours=1)), house_half_destroyed=number(5), house_destroyed=number(0)
+    )
     second = claim(
         "damage_count", "a", telling(2, after(hours=2)), house_half_destroyed=number(3), house_destroyed=number(2)
     )
@@ -83,6 +116,47 @@ def test_a_fall_that_the_rest_of_its_group_makes_up_for_may_be_another_class() -
         ("house_half_destroyed", 5, 3, True),
         ("house_destroyed", 2, 1, False),
     ]
+
+
+def _explained(*reports: dict[str, Any]) -> list[str]:
+    claims = [
+        claim("damage_count", "a", telling(n, after(hours=n)), **counts) for n, counts in enumerate(reports, start=1)
+    ]
+    made = compose(evidence(*claims), read_words(empty_words(evidence().incident), "x"))
+    (table,) = (one for one in made.tables() if one.id.endswith("-falls"))
+    return ["".join(run.text for run in row[-1]) for row in table.rows]
+
+
+def test_a_fall_is_explained_as_far_as_the_numbers_go_and_no_further() -> None:
+    unknown = {"value": None, "state": "unknown", "qualifier": "exact", "text": "不明"}
+    same = {"injured_severe": number(0), "casualty_unclassified": number(3)}
+    assert _explained(same, {"injured_severe": number(3), "casualty_unclassified": number(0)}) == [
+        "群の合計は変わらず、区分の付け替えと合う（重傷 +3）。"
+    ]
+    # what was 不明 may have been anything: no 0, and no sum
+    assert _explained(
+        {"cardiac_arrest": number(2), "injured_severe": unknown, "dead": number(0)},
+        {"cardiac_arrest": number(0), "injured_severe": number(2), "dead": number(0)},
+    ) == [
+        "他の区分が増えている（重傷 新たに2）が、前後どちらかの報で数のない区分がある。"
+        "付け替えか下方修正かは出典から分からない。"
+    ]
+    assert _explained(
+        {"unaccounted": number(8), "dead": number(8)}, {"unaccounted": number(4), "dead": number(19)}
+    ) == ["安否が確かめられると減る数。同じ報で増えた区分: 死者 +11。"]
+    assert _explained({"dead": number(2)}, {"dead": number(1), "note": "重複のため"}) == [
+        "下方修正。群の合計は 2→1。 備考「重複のため」"
+    ]
+
+
+def test_a_number_falls_against_the_last_one_whatever_lies_between() -> None:
+    claims = [
+        claim("damage_count", "a", telling(1, after(hours=1)), dead=number(5)),
+        claim("damage_count", "a", telling(2, after(hours=2)), injured_severe=number(1)),
+        claim("damage_count", "a", telling(3, after(hours=3)), dead=number(3)),
+    ]
+    (found,) = damage.falls(said(claims, "damage_count"))
+    assert (found.was, found.now, found.before.at) == (5, 3, after(hours=1))
 
 
 def test_a_count_has_settled_when_it_stays_near_its_last() -> None:

@@ -38,7 +38,9 @@ HOUSES = (
     "flooded_below_floor",
 )
 """Each person and each house stands in one of the classes of its group."""
-_TOTALS = {"injured": PEOPLE[3:], "casualties": PEOPLE, "house_damaged": HOUSES}
+VICTIMS = ("unaccounted", *PEOPLE, "casualty_unclassified")
+"""Between these classes people move as more is known of them."""
+_TOTALS = ("injured", "casualties", "house_damaged")
 _SHOWN = (*PEOPLE, "casualty_unclassified", *HOUSES)
 _NEAR = 0.05
 """A count has settled once it stays this near to its last."""
@@ -46,9 +48,12 @@ _NEAR = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """A count that a later report of the same source gives lower. `sum_before`, `sum_after` are of the group that the
-    item belongs to (people, houses): where it did not fall, cases may have moved between classes, which is a
-    possibility and no statement of the source."""
+    """A count that a later report of the same source gives lower than the last report before it that counts it.
+
+    `rose` are the other classes of its group (people, houses) that grew, `appeared` those for which only the later
+    report has a number. `sum_before`, `sum_after` are of the group, None where a class of it is a number in one
+    report and none in the other: 不明 or a blank is no 0. Where the sum stayed, cases may have moved between classes,
+    which is a possibility and no statement of the source."""
 
     place: str
     item: str
@@ -57,57 +62,50 @@ class Fall:
     was: int
     now: int
     rose: tuple[tuple[str, int], ...]
-    sum_before: int
-    sum_after: int
+    appeared: tuple[tuple[str, int], ...]
+    sum_before: int | None
+    sum_after: int | None
 
     @property
     def moved(self) -> bool:
         """The rest of its group rose by just as much."""
-        return bool(self.rose) and self.sum_after == self.sum_before
-
-
-def _key(row: Said) -> tuple[str, str]:
-    return row.feed, row.claim.item_id
+        return bool(self.rose) and self.sum_after is not None and self.sum_after == self.sum_before
 
 
 def falls(rows: Sequence[Said]) -> list[Fall]:
-    """Every decrease from one report of a source to its next, place by place."""
+    """Every decrease from one number of a source to its next for the same item and place, whatever reports without
+    one lie between."""
     found = []
-    last: dict[tuple[str, str], Said] = {}
+    last: dict[tuple[str, str, str], Said] = {}
     for row in rows:
-        before = last.get(_key(row))
-        if before is not None:
-            found += _fallen(before, row)
-        last[_key(row)] = row
+        for item in damage_items():
+            now = value_of(row.props.get(item))
+            if now is None:
+                continue
+            key = (row.feed, row.claim.item_id, item)
+            before = last.get(key)
+            if before is not None and now < (value_of(before.props.get(item)) or 0):
+                found.append(_fallen(before, row, item))
+            last[key] = row
     return found
 
 
-def _fallen(before: Said, after: Said) -> list[Fall]:
-    found = []
-    for item in damage_items():
-        was, now = value_of(before.props.get(item)), value_of(after.props.get(item))
-        if was is None or now is None or now >= was:
-            continue
-        group = next((names for names in (PEOPLE, HOUSES) if item in names), (item,))
-        changes = {name: (_number(before, name), _number(after, name)) for name in group}
-        found.append(
-            Fall(
-                after.place,
-                item,
-                before,
-                after,
-                was,
-                now,
-                tuple((name, b - a) for name, (a, b) in changes.items() if b > a),
-                sum(a for a, _ in changes.values()),
-                sum(b for _, b in changes.values()),
-            )
-        )
-    return found
-
-
-def _number(row: Said, item: str) -> int:
-    return value_of(row.props.get(item)) or 0
+def _fallen(before: Said, after: Said, item: str) -> Fall:
+    group = next((names for names in (VICTIMS, HOUSES) if item in names), (item,))
+    pairs = [(name, value_of(before.props.get(name)), value_of(after.props.get(name))) for name in group]
+    whole = all((a is None) == (b is None) for _, a, b in pairs)
+    return Fall(
+        place=after.place,
+        item=item,
+        before=before,
+        after=after,
+        was=value_of(before.props.get(item)) or 0,
+        now=value_of(after.props.get(item)) or 0,
+        rose=tuple((name, b - a) for name, a, b in pairs if a is not None and b is not None and b > a),
+        appeared=tuple((name, b) for name, a, b in pairs if a is None and b),
+        sum_before=sum(a or 0 for _, a, _ in pairs) if whole else None,
+        sum_after=sum(b or 0 for _, _, b in pairs) if whole else None,
+    )
 
 
 def settled_at(times: Sequence[datetime], values: Sequence[int]) -> datetime | None:
@@ -265,12 +263,22 @@ def _explained(one: Fall) -> str:
     quoted = f" 備考「{note}」" if isinstance(note, str) and note else ""
     if one.item in _TOTALS:
         return f"内訳の合計から計算される数。{quoted}".strip()
-    rose = "、".join(f"{damage_items()[name].ja} +{by:,}" for name, by in one.rose)
-    sums = f"群の合計は {one.sum_before:,}→{one.sum_after:,}"
+    grown = [f"{damage_items()[name].ja} +{by:,}" for name, by in one.rose]
+    grown += [f"{damage_items()[name].ja} 新たに{value:,}" for name, value in one.appeared]
+    rose = "、".join(grown)
+    if one.item == "unaccounted":
+        other = f"同じ報で増えた区分: {rose}。" if rose else ""
+        return f"安否が確かめられると減る数。{other}{quoted}".strip()
+    if one.sum_before is None or one.sum_after is None:
+        other = f"他の区分が増えている（{rose}）が、" if rose else ""
+        return (
+            f"{other}前後どちらかの報で数のない区分がある。付け替えか下方修正かは出典から分からない。{quoted}".strip()
+        )
     if one.moved:
         return f"群の合計は変わらず、区分の付け替えと合う（{rose}）。{quoted}".strip()
     if one.rose and one.sum_after > one.sum_before:
         return f"他の区分が増えている（{rose}）。付け替えか下方修正かは出典から分からない。{quoted}".strip()
+    sums = f"群の合計は {one.sum_before:,}→{one.sum_after:,}"
     if one.rose:
         return f"{sums}。一部は付け替えの可能性がある（{rose}）。{quoted}".strip()
     return f"下方修正。{sums}。{quoted or '出典に理由の記載なし。'}".strip()

@@ -6,26 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
 
 from bousai.report.cited import Citations
 from bousai.report.counts import value_of
+from bousai.report.damage import HOUSES, VICTIMS
 from bousai.report.document import Block, Cell, Column, Grid, Heading, Table, cell
 from bousai.report.evidence import Evidence, municipality_name
 from bousai.report.observed import Said, clock, lasted, said
-from bousai.vocab.damage import damage_items
+from bousai.vocab.municipality import wards
 
+_PEOPLE = (*VICTIMS, "injured", "casualties")
+_HOUSES = (*HOUSES, "house_damaged")
 _FIGURES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("seismic_intensity", "震度", ("intensity",)),
-    ("damage_count", "人的被害", ("dead", "missing", "injured_severe", "injured_minor", "injured", "casualties")),
-    (
-        "damage_count",
-        "住家被害",
-        ("house_destroyed", "house_half_destroyed", "house_partly_damaged", "house_damaged", "house_unclassified"),
-    ),
+    ("damage_count", "人的被害", _PEOPLE),
+    ("damage_count", "住家被害", _HOUSES),
     ("evacuation_summary", "避難者数", ("evacuees",)),
     ("shelter_status", "避難所の開設", ("state",)),
     ("lifeline_outage", "ライフライン", ("affected",)),
@@ -93,6 +92,7 @@ def _from_the_event(evidence: Evidence, began: datetime, cited: Citations) -> li
         f"{clock(began)} から、その市町村の数を最初に載せた報の発表まで。"
         "－は期間中に数のある報がないもの（0 ではない）。"
         "報の間隔より細かくは分からない。市町村が報告した時刻そのものではない。"
+        "中央値と90％は、市の数があるときその区を数えない。"
     )
     hours = tuple(
         tuple(
@@ -124,11 +124,16 @@ def _of_event(row: Said, events: Sequence[str]) -> bool:
 
 
 def _quantile(found: dict[str, First], began: datetime, share: float) -> str | None:
-    values = sorted((one.issued_at - began).total_seconds() for one in found.values())
+    values = sorted((found[muni].issued_at - began).total_seconds() for muni in _once(found))
     if not values:
         return None
     at = values[0] if len(values) == 1 else quantiles(values, n=10, method="inclusive")[round(share * 10) - 1]
     return f"{lasted(at)}（n={len(values)}）"
+
+
+def _once(munis: Collection[str]) -> set[str]:
+    """Municipalities without the wards of those that are among them themselves."""
+    return set(munis) - {ward for city in munis for ward in wards().get(city, ())}
 
 
 def _to_us(evidence: Evidence) -> list[Block]:
@@ -173,25 +178,40 @@ def _to_us(evidence: Evidence) -> list[Block]:
 
 
 def _completeness(evidence: Evidence, cited: Citations) -> list[Block]:
-    """How many of the municipalities that were ever reported to have damage had been, by the hour of each report."""
+    """How many of the municipalities that were ever reported to have damage to people or houses had any number of it
+    reported by the time of each report."""
     rows = [row for row in said(evidence.claims, "damage_count") if row.muni is not None]
-    affected = {row.muni for row in rows if any((value_of(row.props.get(item)) or 0) > 0 for item in damage_items())}
-    if not affected:
+    groups = (("人的被害", _PEOPLE), ("住家被害", _HOUSES))
+    affected = [
+        _once(
+            {row.muni for row in rows if row.muni and any((value_of(row.props.get(one)) or 0) > 0 for one in names)}
+        )
+        for _, names in groups
+    ]
+    if not any(affected):
         return []
     body: list[list[Cell]] = []
-    seen: set[str | None] = set()
+    seen: list[set[str]] = [set() for _ in groups]
     for at in sorted({row.at for row in rows}):
         now = [row for row in rows if row.at == at]
-        seen |= {row.muni for row in now if any(value_of(row.props.get(item)) is not None for item in damage_items())}
-        body.append(
-            [
-                cell(clock(at), *cited.documents([row.claim for row in now])),
-                cell(len(seen & affected)),
-                cell(f"{len(seen & affected) / len(affected):.0%}"),
-            ]
-        )
-    columns = (Column("現在時刻"), Column("数が報告された市町村", "right"), Column("割合", "right"))
-    note = f"分母は、期間中に1以上の被害が報告された{len(affected)}市町村。報告がないことは被害がないことではない。"
+        cells = [cell(clock(at), *cited.documents([row.claim for row in now]))]
+        for (_, names), hit, told in zip(groups, affected, seen, strict=True):
+            told |= {
+                row.muni
+                for row in now
+                if row.muni in hit and any(value_of(row.props.get(one)) is not None for one in names)
+            }
+            cells.append(cell(f"{len(told)}／{len(hit)}" if hit else None))
+            cells.append(cell(f"{len(told) / len(hit):.0%}" if hit else None))
+        body.append(cells)
+    columns = (
+        Column("現在時刻"),
+        *(Column(title, "right") for name, _ in groups for title in (f"{name}の数のある市町村", "割合")),
+    )
+    note = (
+        "分母は、期間中にその被害が1以上と報告された市町村（政令市の区は市に含める）。"
+        "一つでも数のある区分があれば数える。報告がないことは被害がないことではない。"
+    )
     return [
         Heading("completeness", 2, "報告の揃い方"),
         Table("completeness-table", "被害の数が報告された市町村", columns, body, note=note),

@@ -120,22 +120,22 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
                         cell(full_clock(at)),
                         cell(title),
                         cell(now or "記録なし", *cited.documents(rests)),
-                        cell(then or "知られていない", *cited.documents(rested)),
+                        cell(then or "記録なし（この装置）", *cited.documents(rested)),
                     ]
                 )
     columns = (
         Column("時点"),
         Column("項目", weight=1),
         Column("事実（現在の知識）"),
-        Column("その時に知られていたこと"),
+        Column("その時この装置に記録があったこと"),
     )
     note = (
         f"左はその時点のこととして {full_clock(evidence.known_at)} までに分かったこと、"
         "右はその時点までにこの装置が記録していたこと。"
-        "後日取り込んだ資料は右に現れない。"
+        "後日取り込んだ資料は右に現れない。右に記録がないことは、関係機関が知らなかったという意味ではない。"
     )
     maps = _maps(evidence, cited)
-    table = Table("moments-table", "その時の事実と、その時に知られていたこと", columns, body, heads=2, note=note)
+    table = Table("moments-table", "その時の事実と、その時の記録", columns, body, heads=2, note=note)
     return [
         Heading("moments", 1, "その時何が分かっていたか"),
         Paragraph(cell("二つの時計で同じ問いに答える。"), "note"),
@@ -203,7 +203,7 @@ def _counted(rows: Sequence[Said], parts: Sequence[str], total: str) -> dict[str
         count = sum(values) if values else stated
         if row.muni is not None and row.level == "municipality" and count is not None:
             shade = next(n for n, (least, _) in enumerate(_GRADES) if count >= least)
-            found[row.muni] = _Shade(shade, f"{count:,}", row.claim)
+            found[row.muni] = _Shade(shade, f"{count:,}（{clock(row.at)}）", row.claim)
     return found
 
 
@@ -245,7 +245,9 @@ def _map(
     ]
     align: Literal["left", "right"] = "left" if classes == tuple(_ORDERS.values()) else "right"
     columns = (Column("市町村"), *(Column(full_clock(at), align) for at, _ in apart))
-    note = "空欄は記録がないもの。"
+    note = "空欄は記録がないもの。" + (
+        "" if align == "left" else "（）はその数の現在時刻で、地図の時点より前のことがある。"
+    )
     return [
         Map(key, title, alt, classes, panels, outline_credit(evidence.incident), f"{key}-table"),
         Table(f"{key}-table", f"{title}（地図の時点）", columns, body, note=note),

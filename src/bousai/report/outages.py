@@ -25,7 +25,8 @@ _SHARES = (0.5, 0.9, 0.99)
 @dataclass(frozen=True, slots=True)
 class Outage:
     """The course of one outage as one source reports it. `house_hours` is the area under the curve between the first
-    and the last report; `restored` when 50, 90 and 99 % of the largest number were back, None where not by then."""
+    and the last report; `restored` from when on 50, 90 and 99 % of the largest number were back to stay, None where
+    not by then."""
 
     largest: Said
     first: Said
@@ -43,11 +44,16 @@ def outage(rows: Sequence[Said]) -> Outage | None:
     for (before, was), (after, now) in pairwise(points):
         area += (was + now) / 2 * (after.at - before.at).total_seconds() / 3600
     top, most = max(points, key=lambda point: point[1])
-    later = [point for point in points if point[0].at >= top.at]
-    restored = tuple(
-        next((row.at for row, value in later if most and value <= most * (1 - share)), None) for share in _SHARES
-    )
+    restored = tuple(_stayed(points, most * (1 - share)) if most else None for share in _SHARES)
     return Outage(top, points[0][0], points[-1][0], area, restored)
+
+
+def _stayed(points: Sequence[tuple[Said, int]], most: float) -> datetime | None:
+    """From which report on no more than so many were cut off, to the last."""
+    since = None
+    for row, value in points:
+        since = (since or row.at) if value <= most else None
+    return since
 
 
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:
@@ -68,6 +74,7 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
     title = evidence.feed_title(feed)
     name = {step.value: step.ja for step in scales()["utility"]}.get(utility, utility)
     key = f"outage-{feed}-{utility}"
+    unit = str(rows[0].props.get("unit") or "戸")
     body: list[list[Cell]] = []
     series = []
     for item in sorted({row.claim.item_id for row in rows}, key=lambda one: (_place(rows, one), one)):
@@ -96,22 +103,22 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
     if series:
         top = max(series, key=lambda one: max(value or 0 for value in one.values))
         alt = f"{name}の数の推移、{len(series)}地域。最大は{top.label}。数値は表にある。"
-        unit = str(rows[0].props.get("unit") or "戸")
         blocks += curves(f"{key}-chart", f"{title}：{name}の推移", alt, unit, series, f"{key}-table")
     columns = (
         Column("地域"),
-        Column("最大の数", "right"),
+        Column(f"最大の数（{unit}）", "right"),
         Column("その時刻"),
-        Column("最後の報の数", "right"),
+        Column(f"最後の報の数（{unit}）", "right"),
         Column("その時刻"),
-        Column("戸×時間", "right"),
+        Column(f"{unit}×時間", "right"),
         Column("50％復旧"),
         Column("90％復旧"),
         Column("99％復旧"),
     )
     note = (
         "最初の報より前と最後の報より後は数えない。"
-        "復旧の時刻は、そう述べた最初の報の現在時刻であり、実際はそれより早いことがある。"
+        "復旧の時刻は、以後の報でも最大の数の50・10・1％以下であり続けた最初の報の現在時刻であり、"
+        "実際はそれより早いことがある。報が途絶えた地域は、最後の報の数のまま示す。"
     )
     blocks.append(Table(f"{key}-table", f"{title}：{name}", columns, body, note=note))
     return blocks
