@@ -225,5 +225,19 @@ def test_many_counts_are_told_by_the_hour_and_what_is_only_carried_on_is_marked(
     ]
     (chart,) = (one for one in made.figures() if one.table == course.id)
     assert isinstance(chart, Chart)
-    assert chart.series[0].values == (60, 89, 89, 89, None, None, 400)
-    assert chart.series[0].stale == (False, False, True, True, False, False, False)
+    # within a day the line goes on
+    assert chart.series[0].values == (60, 89, 89, 89, 400)
+    assert chart.series[0].stale == (False, False, True, True, False)
+
+
+def test_a_line_is_broken_where_a_day_went_by_without_a_count() -> None:
+    claims = [
+        claim("shelter_status", name, telling(n, after(hours=hours)), muni=muni, state="open", evacuees=number(n))
+        for n, (name, muni, hours) in enumerate(
+            (("a", "14201", 0), ("a", "14201", 17), ("b", "14203", 21), ("b", "14203", 42), ("a", "14201", 46)), 1
+        )
+    ]
+    made = compose(evidence(*claims), WORDS)
+    (chart,) = (one for one in made.figures() if one.id.startswith("shelters-"))
+    assert isinstance(chart, Chart)
+    assert {one.label: one.values for one in chart.series} == {"横須賀市": (1, 2, None, 5), "平塚市": (3, 4)}

@@ -310,7 +310,7 @@ def _row(steps: Sequence[_Step]) -> Event:
         kind=first.claim.kind,
         munis=munis,
         places=tuple(dict.fromkeys(filter(None, (place_of(one.claim) for one in steps)))),
-        text="、".join(dict.fromkeys(filter(None, (one.text for one in steps)))),
+        text="、".join(dict.fromkeys(filter(None, (one.text.rstrip("。") for one in steps)))),
         issuer=first.issuer,
         claims=tuple(one.claim for one in steps),
         struck=first.struck,

@@ -420,7 +420,7 @@ def _map(figure: document.Map) -> Page:
         if n == 0:
             _scale_bar(axes, west + edge, south + edge, east, squeeze)
     credit = f"上が北　{_text(figure.credit)}".strip()
-    page.supxlabel(credit, fontsize=6.5, x=0.99, ha="right")
+    page.suptitle(credit, fontsize=6.5, x=0.99, ha="right")
     patches = [Patch(**look) for look in (*looks, empty)]
     _legend(page, patches, [*figure.classes, "記録なし"])
     return page

@@ -120,14 +120,14 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
                         cell(full_clock(at)),
                         cell(title),
                         cell(now or "記録なし", *cited.documents(rests)),
-                        cell(then or "記録なし（この装置）", *cited.documents(rested)),
+                        cell(then or "記録なし", *cited.documents(rested)),
                     ]
                 )
     columns = (
         Column("時点"),
-        Column("項目", weight=1),
-        Column("事実（現在の知識）"),
-        Column("その時この装置に記録があったこと"),
+        Column("項目"),
+        Column("事実（現在の知識）", weight=1),
+        Column("その時この装置に記録があったこと", weight=1),
     )
     note = (
         f"左はその時点のこととして {full_clock(evidence.known_at)} までに分かったこと、"
@@ -215,14 +215,16 @@ def _map(
     states: Sequence[_State],
     cited: Citations,
 ) -> list[Block]:
-    """A map with a panel for each state that differs from the one before, no more than a page holds, and its table.
-    Of too many the last is shown, and those before it that come first."""
+    """A map with a panel for each state that looks different from the one before, no more than a page holds, and its
+    table. The last state is among them where its numbers have changed, and of too many those that come first."""
     shades = [{muni: one.shade for muni, one in now.items()} for _, now in states]
     apart = [one for n, one in enumerate(states) if shades[n] != (shades[n - 1] if n else {})]
-    if len(apart) > _MOST_PANELS:
-        apart = [*apart[: _MOST_PANELS - 1], apart[-1]]
     if not apart:
         return []
+    if {muni: one.text for muni, one in apart[-1][1].items()} != {m: one.text for m, one in states[-1][1].items()}:
+        apart.append(states[-1])
+    if len(apart) > _MOST_PANELS:
+        apart = [*apart[: _MOST_PANELS - 1], apart[-1]]
     panels = tuple(
         Panel(
             f"{full_clock(at)} 現在",

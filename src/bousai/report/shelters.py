@@ -31,6 +31,7 @@ _CURVES = 12
 _ABREAST = 6
 _FRESH = timedelta(hours=1)
 """A sum all of whose counts are older is drawn as carried forward."""
+_BRIDGED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def _courses(evidence: Evidence, key: str, title: str, rows: Sequence[Said], cit
             share = _share(counted)
             text = f"{total:,}" + ("" if share is None else f"（{share:.0%}）")
             cells[muni].append(cell(text, *cited.documents(_claims(counted))))
-        series.append(Series(names[muni], tuple(times), tuple(values), tuple(old)))
+        series.append(_joined(names[muni], times, values, old))
     left = len(peaks) - len(chosen)
     more = f"最大の人数の多い{len(chosen)}市町村。ほか{left}市町村は上の表に最大を示す。" if left else ""
     note = (
@@ -266,6 +267,17 @@ def _courses(evidence: Evidence, key: str, title: str, rows: Sequence[Said], cit
         marks,
     )
     return [*drawn, *tables]
+
+
+def _joined(label: str, times: Sequence[datetime], values: Sequence[float | None], old: Sequence[bool]) -> Series:
+    """A line through the counts of a place that is counted now and then, broken where a day went by without one."""
+    kept: list[int] = []
+    for n, value in enumerate(values):
+        last = kept[-1] if kept else None
+        lost = value is None and last is not None and values[last] is not None and times[n] - times[last] > _BRIDGED
+        if value is not None or lost:
+            kept.append(n)
+    return Series(label, tuple(times[n] for n in kept), tuple(values[n] for n in kept), tuple(old[n] for n in kept))
 
 
 def _share(rows: Sequence[Said]) -> float | None:
