@@ -137,3 +137,13 @@ def test_numbers_on_shades_have_contrast(shade: float) -> None:
 @pytest.mark.parametrize("colour", figures._COLOURS)
 def test_lines_stand_out_from_paper(colour: str) -> None:
     assert 1.05 / (figures._luminance(colour) + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_format_does_not_move_what_is_in_the_other(name: str) -> None:
+    figures._laid_out.cache_clear()
+    alone = figures.png(ALL[name])
+    figures._laid_out.cache_clear()
+    drawn = figures.svg(ALL[name])
+    assert figures.png(ALL[name]) == alone
+    assert figures.svg(ALL[name]) == drawn

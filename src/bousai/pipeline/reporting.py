@@ -167,23 +167,21 @@ def make_report(
     """
     with opened(settings) as house:
         chosen = house.catalogue.incident(incident) if isinstance(incident, str) else incident
-        evidence = evidence_of(house, chosen, known_at, tier)
-        other = None
+        earlier = chosen if against_until is None else _until(chosen, against_until)
+        folder.mkdir(parents=True, exist_ok=True)
+        said = _words(folder / f"{chosen.id}.words.yml", chosen)
+
+        def composed(span: Incident, known: datetime | None) -> report.Report:
+            evidence = evidence_of(house, span, known, tier)
+            return report.compose(evidence, said, munis=munis, categories=categories)
+
+        made = composed(chosen, known_at)
+        stem = chosen.id
         if against_known is not None or against_until is not None:
-            earlier = chosen if against_until is None else _until(chosen, against_until)
-            other = evidence_of(house, earlier, against_known or known_at, tier)
-    folder.mkdir(parents=True, exist_ok=True)
-    words = folder / f"{chosen.id}.words.yml"
-    if not words.exists():
-        words.write_text(report.empty_words(chosen), encoding="utf-8")
-    said = report.read_words(words.read_text(encoding="utf-8"), words.name)
-    made = report.compose(evidence, said, munis=munis, categories=categories)
-    stem = chosen.id
-    if other is not None:
-        made = report.compare(report.compose(other, said, munis=munis, categories=categories), made)
-        stem += ".changes"
+            made = report.compare(composed(earlier, against_known or known_at), made)
+            stem += ".changes"
     written = []
-    for name in formats:
+    for name in sorted(formats, key=_BY_MEMORY.index):
         body = report.render(made, name)
         path = folder / f"{stem}.{name}"
         aside = path.with_name(f".{path.name}")
@@ -191,6 +189,17 @@ def make_report(
         aside.replace(path)
         written.append({"format": name, "path": str(path), "bytes": len(body)})
     return written
+
+
+_BY_MEMORY = ("docx", "html", "xlsx", "pdf")
+"""The order in which formats are made: what Word's tree took is given back meanwhile, Typst gives nothing back."""
+
+
+def _words(path: Path, incident: Incident) -> report.Words:
+    """People's words; a file with empty places for them where there is none. Raises `UsageError`."""
+    if not path.exists():
+        path.write_text(report.empty_words(incident), encoding="utf-8")
+    return report.read_words(path.read_text(encoding="utf-8"), path.name)
 
 
 def _until(chosen: Incident, until: datetime) -> Incident:

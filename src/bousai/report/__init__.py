@@ -11,10 +11,11 @@ read the clock, do I/O. `compose` puts the sections together (`damage`, `orders`
 from bousai.report.chronology import CATEGORIES, OUR_OWN
 from bousai.report.compare import compare
 from bousai.report.compose import compose
+from bousai.report.document import Report
 from bousai.report.evidence import Evidence, FeedRecord, Sent, areas_of
 from bousai.report.rendering import FORMATS, render
 from bousai.report.selection import belonging
-from bousai.report.words import empty_words, read_words
+from bousai.report.words import Words, empty_words, read_words
 
 KINDS = frozenset(CATEGORIES)
 """The kinds of items that reports are made of."""
@@ -26,7 +27,9 @@ __all__ = [
     "OUR_OWN",
     "Evidence",
     "FeedRecord",
+    "Report",
     "Sent",
+    "Words",
     "areas_of",
     "belonging",
     "compare",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from docx import Document
@@ -72,9 +73,18 @@ def docx(report: Report) -> bytes:
 
 def _e(name: str, /, *children: Any, **attributes: object) -> Any:
     """An element of WordprocessingML, its attributes in the same namespace."""
-    element = etree.Element(f"{{{_W}}}{name}", {f"{{{_W}}}{key}": str(value) for key, value in attributes.items()})
-    element.extend(children)
+    element = etree.Element(_named(name))
+    for key, value in attributes.items():
+        element.set(_named(key), str(value))
+    if children:
+        element.extend(children)
     return element
+
+
+@cache
+def _named(name: str) -> str:
+    """The name in the namespace of WordprocessingML."""
+    return f"{{{_W}}}{name}"
 
 
 def _style(made: Any) -> None:

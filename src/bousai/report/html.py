@@ -78,7 +78,7 @@ def _on_paper(told: str) -> str:
 
 def _drawing(figure: document.Figure) -> str:
     """The figure as an address of its own bytes: an image cannot bring anything else into the page."""
-    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure)).decode()
+    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg_once(figure)).decode()
 
 
 def _policy(style: str, script: str) -> str:

@@ -34,7 +34,7 @@ from bousai.report.document import (
     Strips,
     Table,
 )
-from bousai.report.figures import svg
+from bousai.report.figures import svg_once
 from bousai.report.lettering import FAMILY, font_file, printable, width
 from bousai.report.observed import full_clock
 from bousai.report.plain import BANNERS
@@ -46,7 +46,7 @@ _PADDING = 7.0  # points left and right in a cell
 _NARROWEST = 3.0  # em: a column is not squeezed below three kanji
 _TALLEST = 610.0  # points: a figure with its heading and caption is on one page
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"')
-_MOST_LINKS = 1500
+_MOST_LINKS = 1200
 """Of a document, those of the smaller tables first: each costs Typst a tenth of a megabyte. The number of a source is
 printed in any case."""
 _MOST_ROWS = 3000
@@ -62,8 +62,7 @@ def pdf(report: Report) -> bytes:
     Times are those of Japan. Raises `typst.TypstError` where Typst refuses the document: that is our mistake, no
     text of a report can cause it.
     """
-    setting = _Setting(report)
-    inputs = {"report": orjson.dumps(setting.whole()).decode(), **setting.figures}
+    inputs = _Setting(report).inputs()
     made = typst.compile(
         files("bousai.report").joinpath("report.typ").read_bytes(),
         format="pdf",
@@ -88,6 +87,11 @@ class _Setting:
         self.shown: set[int] = set()
         self.linked = _linked(report)
         self.tables = {table.id: n for n, table in reversed(list(enumerate(report.tables(), 1)))}
+
+    def inputs(self) -> dict[str, str]:
+        """What ``report.typ`` reads: the report as JSON, and each figure as SVG."""
+        whole = orjson.dumps(self.whole()).decode()
+        return {"report": whole, **self.figures}
 
     def whole(self) -> dict[str, Any]:
         report = self.report
@@ -179,7 +183,7 @@ class _Setting:
         return made
 
     def figure(self, figure: Figure) -> dict[str, Any]:
-        drawn, number = svg(figure).decode(), len(self.figures) + 1
+        drawn, number = svg_once(figure).decode(), len(self.figures) + 1
         self.figures[f"figure-{number}"] = drawn
         self.lost |= printable("".join(_texts(figure)))[1]
         size = _SIZE.search(drawn)
