@@ -17,6 +17,12 @@ HELD = catalogue.load(settings.load().config)
 INCIDENTS = sorted(HELD.incidents)
 FORMATS = ["html", "pdf", "docx", "xlsx"]
 
+
+def moment(title: str) -> Param:
+    """A time that may be left out."""
+    return Param(None, type=["null", "string"], format="date-time", title=title)
+
+
 with DAG(
     "report",
     dag_display_name="report 事後検証報告書",
@@ -29,12 +35,12 @@ with DAG(
     params={
         "incident": Param(next(iter(INCIDENTS), ""), type="string", enum=INCIDENTS or [""], title="Incident 災害"),
         "formats": Param(FORMATS, type="array", title="Formats 形式", items={"type": "string", "enum": FORMATS}),
-        "known_at": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="As known at この時点の知識で (none: now 空欄は現在)",
+        "known_at": moment("As known at この時点の知識で (none: now 空欄は現在)"),
+        "against_known": moment("Differences from what was known at この時点の知識との違い (none: whole 空欄は全体)"),
+        "against_until": moment(
+            "Differences from the report up to この時点までの報との違い (none: whole 空欄は全体)"
         ),
+        "tier": Param("public", type="string", enum=["public", "responders"], title="For whom 公開の範囲"),
     },
     default_args={
         **callbacks.OURS,
@@ -51,8 +57,9 @@ with DAG(
         from bousai import pipeline
 
         params = get_current_context()["params"]
-        known_at = None if params["known_at"] is None else datetime.fromisoformat(params["known_at"])
+        asked = {name: params[name] for name in ("known_at", "against_known", "against_until")}
+        times = {name: None if told is None else datetime.fromisoformat(told) for name, told in asked.items()}
         folder = settings.load().data / "reports"
-        return pipeline.make_report(params["incident"], folder, params["formats"], known_at=known_at)
+        return pipeline.make_report(params["incident"], folder, params["formats"], tier=params["tier"], **times)
 
     write()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -244,11 +244,22 @@ def test_notices_are_looked_for_once_a_minute(bag: DagBag, monkeypatch: pytest.M
 def test_a_report_is_what_the_form_says(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(pipeline, "make_report", lambda *of, **more: asked.append((*of, more)) or [])
-    form = {"incident": "kunren", "formats": ["html"], "known_at": "2026-11-05T12:00:00+09:00"}
+    form = {
+        "incident": "kunren",
+        "formats": ["html"],
+        "known_at": "2026-11-05T12:00:00+09:00",
+        "against_until": "2026-11-05T11:00:00+09:00",
+        "tier": "responders",
+    }
     assert bag.dags["report"].test(run_conf=form).state == "success"
     ((incident, folder, formats, more),) = asked
     assert (incident, folder.name, formats) == ("kunren", "reports", ["html"])
-    assert more == {"known_at": datetime.fromisoformat(form["known_at"])}
+    assert more == {
+        "known_at": datetime(2026, 11, 5, 3, tzinfo=UTC),
+        "against_known": None,
+        "against_until": datetime(2026, 11, 5, 2, tzinfo=UTC),
+        "tier": "responders",
+    }
     dag = bag.dags["report"]
     assert type(dag.timetable).__name__ == "NullTimetable"  # nobody makes one but a person
     assert dag.params.get_param("formats").schema["items"]["enum"] == list(pipeline.REPORT_FORMATS)
