@@ -247,3 +247,18 @@ def test_damage_is_drawn_by_the_newest_report_of_each_time_and_a_blank_is_no_zer
     shades = [[None if a.shade is None else houses.classes[a.shade] for a in one.areas] for one in houses.panels]
     assert shades == [["10～99", None, None], ["100～999", "0と報告", None]]
     assert "2026-11-05 13:00は10～99 1市町村" in houses.alt
+
+
+def test_a_city_that_has_wards_is_drawn_in_all_of_them_unless_a_ward_tells_its_own() -> None:
+    square = shapely.to_wkb(shapely.box(139, 35, 139.1, 35.1))
+    claims = [
+        claim("damage_count", m, telling(n, after(hours=1)), muni=m, area_level="municipality", dead=number(count))
+        for n, (m, count) in enumerate((("14100", 120), ("14101", 3)), start=1)
+    ]
+    made = replace(evidence(*claims), outlines={"14101": square, "14102": square, "14201": square})
+    (drawn,) = (one for one in moments._maps(made, Citations({})) if isinstance(one, Map))
+    assert [None if a.shade is None else drawn.classes[a.shade] for a in drawn.panels[0].areas] == [
+        "1～9",
+        "100～999",
+        None,
+    ]

@@ -27,6 +27,7 @@ from bousai.report.evidence import Evidence, areas_of, municipality_name, outlin
 from bousai.report.observed import Said, full_clock, said
 from bousai.report.words import PROMPTS, Words
 from bousai.vocab.map_scale import scales
+from bousai.vocab.municipality import wards
 
 _STATUS = {"actual": "実災害", "exercise": "訓練", "test": "試験"}
 _PLACES = 8
@@ -184,11 +185,15 @@ def _method(evidence: Evidence, words: Words) -> list[Block]:
         limits.append(
             f"記載の{share:.0%}は発表の1日より後に取り込まれた。それらの「記録」の時刻は、当時の状況を示さない。"
         )
-    missing = [code for code in areas_of(evidence.incident) if code not in evidence.outlines]
+    missing = [
+        code
+        for code in areas_of(evidence.incident)
+        if code not in evidence.outlines and evidence.outlines.keys().isdisjoint(wards().get(code, ()))
+    ]
     if missing and evidence.outlines:
-        limits.append(
-            f"市町村の形がなく地図に描かれない: {'、'.join(municipality_name(code) for code in missing[:_PLACES])}"
-        )
+        named = "、".join(municipality_name(code) for code in missing[:_PLACES])
+        more = f"ほか{len(missing) - _PLACES}" if len(missing) > _PLACES else ""
+        limits.append(f"市町村の形がなく地図に描かれない: {named}{more}")
     return [
         Heading("method", 1, "目的・対象・方法とデータの限界"),
         _slot("aims", words),

@@ -15,6 +15,7 @@ from bousai.report.document import Area, Block, Cell, Column, Heading, Map, Pane
 from bousai.report.evidence import Evidence, municipality_name, outline_credit, prefectures_of
 from bousai.report.observed import Said, by_source, clock, full_clock, said, time_of
 from bousai.report.orders import Held, orders, warnings
+from bousai.vocab.municipality import municipalities
 
 _AFTER = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 72, 168, 336))
 
@@ -229,7 +230,7 @@ def _map(
         Panel(
             f"{full_clock(at)} 現在",
             tuple(
-                Area(code, municipality_name(code), outline, now[code].shade if code in now else None)
+                Area(code, municipality_name(code), outline, _shade_of(code, now))
                 for code, outline in sorted(evidence.outlines.items())
             ),
         )
@@ -248,12 +249,22 @@ def _map(
     align: Literal["left", "right"] = "left" if classes == tuple(_ORDERS.values()) else "right"
     columns = (Column("市町村"), *(Column(full_clock(at), align) for at, _ in apart))
     note = "空欄は記録がないもの。" + (
-        "" if align == "left" else "（）はその数の現在時刻で、地図の時点より前のことがある。"
+        ""
+        if align == "left"
+        else "政令市の区は、区の数がなければ市の数で塗る。（）はその数の現在時刻で、地図の時点より前のことがある。"
     )
     return [
         Map(key, title, alt, classes, panels, outline_credit(evidence.incident), f"{key}-table"),
         Table(f"{key}-table", f"{title}（地図の時点）", columns, body, note=note),
     ]
+
+
+def _shade_of(code: str, now: Mapping[str, _Shade]) -> int | None:
+    """Of a ward that nobody tells of, what is told of its city, which has no outline of its own."""
+    found = municipalities().get(code)
+    city = None if found is None else found.city
+    shown = now.get(code) or (None if city is None else now.get(city))
+    return None if shown is None else shown.shade
 
 
 def _in_words(now: Mapping[str, _Shade], classes: Sequence[str]) -> str:
