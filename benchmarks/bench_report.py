@@ -2,8 +2,8 @@
 
 Two exercises in 神奈川県. ``together``: the shelters of all municipalities stated in one document an hour, damage
 reports and evacuees every three hours, outages every hour. ``apart``: each municipality states its shelters every
-hour in a document of its own, at a minute of its own. Each format, and then all in one go, is made in a process of its own, by the command
-that a person types; memory is the largest resident set of that process.
+hour in a document of its own, at a minute of its own. Each format, and then all in one go, is made in a process of
+its own, by the command that a person types; memory is the largest resident set of that process.
 """
 
 from __future__ import annotations
