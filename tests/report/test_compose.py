@@ -9,7 +9,7 @@ import pytest
 from bousai.errors import UsageError
 from bousai.model import Claim
 from bousai.report import compare, compose, empty_words, read_words
-from bousai.report.document import Chart, Heading, Report, Slot, Table
+from bousai.report.document import Chart, Heading, Paragraph, Report, Slot, Table
 
 from .making import after, claim, evidence, number, telling
 
@@ -241,3 +241,26 @@ def test_a_line_is_broken_where_a_day_went_by_without_a_count() -> None:
     (chart,) = (one for one in made.figures() if one.id.startswith("shelters-"))
     assert isinstance(chart, Chart)
     assert {one.label: one.values for one in chart.series} == {"横須賀市": (1, 2, None, 5), "平塚市": (3, 4)}
+
+
+def test_a_place_that_says_0_is_not_one_that_says_nothing() -> None:
+    told = telling(1, after(hours=1))
+    made = compose(
+        evidence(
+            claim("damage_count", "a", told, muni="14201", dead=number(2)),
+            claim("damage_count", "b", told, muni="14203", dead=number(0)),
+            claim("damage_count", "c", told, muni="14204"),
+            claim("lifeline_outage", "a", told, utility="power", unit="件", affected=number(5), area_name="横須賀市"),
+            claim("lifeline_outage", "b", told, muni="14203", utility="power", area_name="平塚市"),
+        ),
+        WORDS,
+    )
+    (damage,) = (one for one in made.tables() if one.id.startswith("damage-") and one.id.endswith("-1-table"))
+    assert [row[0][0].text for row in damage.rows] == ["横須賀市"]
+    assert damage.note == "ほかに、すべて0の地域が1、数の記載のない地域が1。"
+    (power,) = (one for one in made.tables() if one.id.startswith("outage-"))
+    assert [row[0][0].text for row in power.rows] == ["横須賀市"]
+    assert [one.title for one in power.columns][1::2][:3] == ["最大の数（件）", "最後の報の数（件）", "件×時間"]
+    (silent,) = (one for one in made.blocks if isinstance(one, Paragraph) and one.runs[0].text.startswith("数の記載"))
+    assert "".join(run.text for run in silent.runs) == "数の記載のない1地域: 平塚市"
+    assert silent.runs[1].sources

@@ -310,7 +310,7 @@ def _row(steps: Sequence[_Step]) -> Event:
         kind=first.claim.kind,
         munis=munis,
         places=tuple(dict.fromkeys(filter(None, (place_of(one.claim) for one in steps)))),
-        text="、".join(dict.fromkeys(filter(None, (one.text.rstrip("。") for one in steps)))),
+        text="、".join(dict.fromkeys(filter(None, (one.text for one in steps)))),
         issuer=first.issuer,
         claims=tuple(one.claim for one in steps),
         struck=first.struck,
@@ -468,7 +468,8 @@ def _earthquake(claim: Claim, _before: Claim | None, _what: str) -> str:
         f"最大{_label('intensity', props['max_intensity'])}" if props.get("max_intensity") else "",
         _text(props, "tsunami_comment"),
     ]
-    return "、".join(filter(None, parts)) or _text(props, "comment", "free_comment") or "地震に関する発表"
+    told = [part.rstrip("。") for part in parts if part]
+    return "、".join(told) or _text(props, "comment", "free_comment").rstrip("。") or "地震に関する発表"
 
 
 def _intensity(claim: Claim, before: Claim | None, _what: str) -> str:

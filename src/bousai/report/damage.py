@@ -14,7 +14,7 @@ from bousai.report.cited import Citations
 from bousai.report.counts import shown, value_of
 from bousai.report.document import Block, Cell, Chart, Column, Heading, Paragraph, Run, Series, Table, cell
 from bousai.report.evidence import Evidence, prefectures_of
-from bousai.report.observed import Said, by_source, clock, full_clock, said
+from bousai.report.observed import NOWHERE, Said, by_source, clock, full_clock, said
 from bousai.vocab.damage import damage_items
 
 PEOPLE = (
@@ -297,9 +297,12 @@ def _report_table(
     for row in told:
         was = before.get(row.claim.item_id)
         numbers = cited.of(row.claim)
-        first = (Run(row.place or "（地域の記載なし）", numbers),)
+        first = (Run(row.place or NOWHERE, numbers),)
         body.append([first, *(cell(_with_change(row, was, item) or None) for item in items)])
-    others = len(placed) - len(told)
+    others = [row for row in placed if row not in told]
+    zero = sum(any(value_of(row.props.get(item)) == 0 for item in damage_items()) for row in others)
+    rest = (f"すべて0の地域が{zero}", zero), (f"数の記載のない地域が{len(others) - zero}", len(others) - zero)
+    left = "、".join(text for text, count in rest if count)
     return Table(
         key,
         f"{full_clock(at)} 現在の被害",
@@ -308,7 +311,7 @@ def _report_table(
             *(Column(f"{damage_items()[item].ja}（{damage_items()[item].unit}）", "right") for item in items),
         ),
         body,
-        note=f"ほかに被害の数の記載のない地域が{others}。" if others else "",
+        note=f"ほかに、{left}。" if left else "",
     )
 
 

@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from bousai.model import Claim
+from bousai.report.evidence import municipality_name
 from bousai.vocab.japanese_time import JST
+
+NOWHERE = "（地域の記載なし）"
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """One thing as one source stated it: `at` is the time that the statement speaks of (現在), in its absence that of
-    issue; `place` is the name as the source writes it, `muni` its code where it is a municipality."""
+    issue; `place` is the name as the source writes it, else that of the municipality, `muni` its code."""
 
     feed: str
     issuer: str
@@ -38,7 +41,7 @@ def said(claims: Iterable[Claim], kind: str) -> list[Said]:
     for one in claims:
         if one.kind != kind or one.retired is not None:
             continue
-        name = one.props.get("area_name")
+        name = one.props.get("area_name") or (one.muni_code and municipality_name(one.muni_code))
         found[one.scope, one.item_id, one.stated.number] = Said(
             feed=one.stated.feed,
             issuer=one.stated.issuer,

@@ -14,9 +14,9 @@ from itertools import pairwise
 from bousai.report.cited import Citations
 from bousai.report.counts import shown, value_of
 from bousai.report.curves import curves
-from bousai.report.document import Block, Cell, Column, Heading, Paragraph, Series, Table, cell
-from bousai.report.evidence import Evidence, municipality_name
-from bousai.report.observed import Said, by_source, clock, full_clock, lasted, said
+from bousai.report.document import Block, Cell, Column, Heading, Paragraph, Run, Series, Table, cell
+from bousai.report.evidence import Evidence
+from bousai.report.observed import NOWHERE, Said, by_source, clock, full_clock, lasted, said
 from bousai.vocab.map_scale import scales
 
 _SHARES = (0.5, 0.9, 0.99)
@@ -77,16 +77,20 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
     unit = str(rows[0].props.get("unit") or "戸")
     body: list[list[Cell]] = []
     series = []
-    for item in sorted({row.claim.item_id for row in rows}, key=lambda one: (_place(rows, one), one)):
-        mine = [row for row in rows if row.claim.item_id == item]
+    silent: list[Run] = []
+    by_item: dict[str, list[Said]] = {}
+    for row in rows:
+        by_item.setdefault(row.claim.item_id, []).append(row)
+    for mine in sorted(by_item.values(), key=lambda some: (some[0].muni is None, some[0].muni or "", some[0].place)):
+        place = mine[0].place or NOWHERE
         found = outage(mine)
         if found is None:
-            told = shown(mine[-1].props.get("affected")) or "数の記載なし"
-            body.append([cell(_place(rows, item)), cell(told, *cited.of(mine[-1].claim)), *[cell(None)] * 7])
+            told = shown(mine[-1].props.get("affected"))
+            silent.append(Run(f"{place}（{told}）" if told else place, cited.of(mine[-1].claim)))
             continue
         body.append(
             [
-                cell(_place(rows, item)),
+                cell(place),
                 cell(shown(found.largest.props.get("affected")), *cited.of(found.largest.claim)),
                 cell(clock(found.largest.at)),
                 cell(shown(found.last.props.get("affected")), *cited.of(found.last.claim)),
@@ -98,7 +102,7 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
         if len({row.at for row in mine}) > 1:
             times = tuple(row.at for row in mine)
             values = tuple(_float(row) for row in mine)
-            series.append(Series(_place(rows, item), times, values))
+            series.append(Series(place, times, values))
     blocks: list[Block] = [Heading(key, 2, f"{title}：{name}")]
     if series:
         top = max(series, key=lambda one: max(value or 0 for value in one.values))
@@ -121,12 +125,10 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
         "実際はそれより早いことがある。報が途絶えた地域は、最後の報の数のまま示す。"
     )
     blocks.append(Table(f"{key}-table", f"{title}：{name}", columns, body, note=note))
+    if silent:
+        named = [one for run in silent for one in (Run("、"), run)][1:]
+        blocks.append(Paragraph((Run(f"数の記載のない{len(silent)}地域: "), *named), "note"))
     return blocks
-
-
-def _place(rows: Sequence[Said], item: str) -> str:
-    row = next(one for one in rows if one.claim.item_id == item)
-    return row.place or (municipality_name(row.muni) if row.muni else "（地域の記載なし）")
 
 
 def _float(row: Said) -> float | None:
