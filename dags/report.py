@@ -40,7 +40,7 @@ with DAG(
         "against_until": moment(
             "Differences from the report up to この時点までの報との違い (none: whole 空欄は全体)"
         ),
-        "tier": Param("public", type="string", enum=["public", "responders"], title="For whom 公開の範囲"),
+        "tier": Param("public", type="string", enum=["public", "responders", "isut"], title="For whom 公開の範囲"),
     },
     default_args={
         **callbacks.OURS,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -76,6 +78,29 @@ def said(own: Settings, *words: str) -> int:
     with pytest.MonkeyPatch.context() as around:
         around.setenv("BOUSAI_DATA", str(own.data))
         return cli.main(["report", *words])
+
+
+def test_the_commands_of_the_guide_do_what_it_says(
+    kunren: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (PROJECT / "docs" / "reports.md").read_text(encoding="utf-8")
+    lines = [
+        line for block in re.findall(r"^```sh\n(.*?)^```$", guide, flags=re.M | re.S) for line in block.splitlines()
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOUSAI_DATA", str(kunren.data))
+    for line in lines:
+        assert cli.main(shlex.split(line.removeprefix(".venv/bin/bousai "))) == 0, line
+    made = {str(path.relative_to(tmp_path / "reports")) for path in tmp_path.rglob("*.*")}
+    assert made >= {
+        *(f"kunren.{name}" for name in ("html", "pdf", "docx", "xlsx", "words.yml", "changes.html")),
+        "ame_2026.html",
+        "as-known/kunren.html",
+        "fujisawa/kunren.html",
+    }
+    narrow = tables((tmp_path / "reports" / "fujisawa" / "kunren.html").read_bytes())["時系列"][1:]
+    assert set(column(narrow, 3)) == {"発令", "避難所"}
+    assert all("藤沢市" in place for place in column(narrow, 4))
 
 
 def tables(page: bytes) -> dict[str, list[list[str]]]:
