@@ -225,7 +225,7 @@ def _chronology(rows: Sequence[Event], whole: int, cited: Citations) -> list[Blo
         Column("記録"),
         Column("種別"),
         Column("場所", weight=1),
-        Column("内容", weight=2),
+        Column("内容", weight=3),
         Column("発表者", weight=1),
     )
     only = f"{whole}行のうち、条件に合う{len(rows)}行。" if len(rows) < whole else f"{whole}行。"

@@ -172,10 +172,10 @@ def _roads(evidence: Evidence, cited: Citations) -> list[Block]:
             ]
         )
     columns = (
-        Column("路線・区間", weight=2),
-        Column("地域", weight=1),
+        Column("路線・区間", weight=3),
+        Column("地域", weight=2),
         Column("規制"),
-        Column("理由", weight=1),
+        Column("理由", weight=4),
         Column("開始"),
         Column("終了"),
         Column("期間", "right"),

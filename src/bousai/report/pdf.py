@@ -351,12 +351,31 @@ def _shares(
     plain = sum(one for one, column in zip(more, columns, strict=True) if not column.weight)
     spare = room - sum(lowest)
     given = min(1.0, spare * 0.6 / plain) if plain else 0.0
-    rest = spare - given * plain
-    heavy = sum(column.weight for column in columns)
-    widths = []
-    for low, one, column in zip(lowest, more, columns, strict=True):
-        if column.weight:
-            widths.append(low + rest * column.weight / heavy)
-        else:
-            widths.append(low + given * one + (0 if heavy else rest * one / plain))
-    return widths
+    grown = _poured(more, [column.weight for column in columns], spare - given * plain)
+    rest = spare - given * plain - sum(grown)
+    return [
+        low + (by if column.weight else given * one + (min(rest / plain, 1 - given) * one if plain else 0))
+        for low, one, by, column in zip(lowest, more, grown, columns, strict=True)
+    ]
+
+
+def _poured(wanted: Sequence[float], weights: Sequence[float], room: float) -> list[float]:
+    """Room for columns by their weights, for none more than it wants: what one leaves, the others share.
+
+    >>> _poured([1, 9, 9], [2, 1, 2], 10)
+    [1, 3.0, 6.0]
+    """
+    given = [0.0] * len(wanted)
+    thirsty = [n for n, weight in enumerate(weights) if weight]
+    while thirsty:
+        total = sum(weights[n] for n in thirsty)
+        full = [n for n in thirsty if wanted[n] <= room * weights[n] / total]
+        if not full:
+            for n in thirsty:
+                given[n] = room * weights[n] / total
+            break
+        for n in full:
+            given[n] = wanted[n]
+            room -= wanted[n]
+            thirsty.remove(n)
+    return given
