@@ -260,3 +260,20 @@ def test_the_files_open(kunren: Settings, tmp_path: Path) -> None:
     assert "クロノロジー" in [one.text for one in word.paragraphs]
     book = openpyxl.load_workbook(tmp_path / "kunren.xlsx")
     assert len(book.sheetnames) > 10
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--muni", "99999"), "99999: not in the incident kunren"),
+        (("--muni", "13101"), "13101: not in the incident kunren"),
+        (("--against-known", "2099-01-01T00:00"), "nobody knows yet"),
+        (("--against-to", "2026-11-01T00:00"), "until"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_the_reason(
+    kunren: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    assert said(kunren, "kunren", *words, "-o", str(tmp_path)) == 2
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -736,7 +736,13 @@ def _parser() -> _Parser:
         "bousai report noto_2024 --format html,pdf -o reports",
     )
     told.add_argument("incident", help="its name; a new one with --from, --to and --area")
-    told.add_argument("--from", dest="since", type=_time, metavar="T", help="instead of what the incident says")
+    told.add_argument(
+        "--from",
+        dest="since",
+        type=_time,
+        metavar="T",
+        help="instead of what the incident says (JST without an offset)",
+    )
     told.add_argument("--to", dest="until", type=_time, metavar="T")
     told.add_argument("--area", type=_area, action="append", metavar="CODE", help="prefecture or municipality")
     told.add_argument("--title", help="what it is called on the cover")

@@ -252,6 +252,9 @@ def test_a_place_that_says_0_is_not_one_that_says_nothing() -> None:
             claim("damage_count", "c", told, muni="14204"),
             claim("lifeline_outage", "a", told, utility="power", unit="件", affected=number(5), area_name="横須賀市"),
             claim("lifeline_outage", "b", told, muni="14203", utility="power", area_name="平塚市"),
+            claim(
+                "lifeline_outage", "c", told, muni="14204", utility="power", affected=number(0), area_name="鎌倉市"
+            ),
         ),
         WORDS,
     )
@@ -261,6 +264,6 @@ def test_a_place_that_says_0_is_not_one_that_says_nothing() -> None:
     (power,) = (one for one in made.tables() if one.id.startswith("outage-"))
     assert [row[0][0].text for row in power.rows] == ["横須賀市"]
     assert [one.title for one in power.columns][1::2][:3] == ["最大の数（件）", "最後の報の数（件）", "件×時間"]
-    (silent,) = (one for one in made.blocks if isinstance(one, Paragraph) and one.runs[0].text.startswith("数の記載"))
-    assert "".join(run.text for run in silent.runs) == "数の記載のない1地域: 平塚市"
-    assert silent.runs[1].sources
+    said = {"".join(run.text for run in one.runs): one for one in made.blocks if isinstance(one, Paragraph)}
+    assert said["数の記載のない1地域: 平塚市"].runs[1].sources
+    assert said["0とだけ報告された1地域: 鎌倉市"].runs[1].sources

@@ -14,6 +14,7 @@ from bousai.report import compose, damage, empty_words, lag, moments, orders, ou
 from bousai.report.cited import Citations
 from bousai.report.document import Map, Table
 from bousai.report.observed import said
+from bousai.vocab.tsunami_coast import coasts_of
 
 from .making import BEGAN, after, claim, evidence, number, telling
 
@@ -262,3 +263,70 @@ def test_a_city_that_has_wards_is_drawn_in_all_of_them_unless_a_ward_tells_its_o
         "100～999",
         None,
     ]
+
+
+def test_what_a_source_states_as_over_ends_its_course() -> None:
+    first, again, back = (telling(n, after(hours=n)) for n in (1, 2, 3))
+    claims = [
+        claim("lifeline_outage", "a", first, utility="water", affected=number(3030)),
+        claim("lifeline_outage", "a", again, utility="water", affected=number(3030)),
+        claim("lifeline_outage", "a", back, utility="water", affected=number(0), retired=back),
+        claim("lifeline_outage", "b", first, utility="water", affected=number(10)),
+        claim("lifeline_outage", "b", back, utility="water", retired=back),
+        # it came late: written, retired at once, and written anew with its end
+        replace(claim("lifeline_outage", "c", first, utility="water", affected=number(7), retired=first), revision=1),
+        replace(claim("lifeline_outage", "c", first, utility="water", affected=number(7)), revision=2),
+    ]
+    rows = said(claims, "lifeline_outage", ends=True)
+    courses = {}
+    for item in "abc":
+        found = outages.outage([row for row in rows if row.claim.item_id == item])
+        assert found is not None
+        courses[item] = (found.last.at, found.restored[2], found.house_hours)
+    assert courses == {
+        "a": (after(hours=3), after(hours=3), 3030 + 1515),
+        "b": (after(hours=3), after(hours=3), 10.0),
+        "c": (after(hours=1), None, 0.0),
+    }
+    assert len(said(claims, "lifeline_outage")) == 4
+
+
+def test_nobody_is_counted_in_a_shelter_that_has_closed() -> None:
+    claims = [
+        claim("shelter_status", "a", telling(1, after(hours=1)), state="open", evacuees=number(35)),
+        claim("shelter_status", "b", telling(2, after(hours=1)), state="open", evacuees=number(129)),
+        claim("shelter_status", "a", telling(3, after(hours=2)), state="closed"),
+        claim("shelter_status", "b", telling(4, after(hours=2)), state="open", evacuees=number(381)),
+        claim("shelter_status", "c", telling(5, after(hours=2)), state="open", evacuees=number(20)),
+    ]
+    over = telling(6, after(hours=3))
+    claims += [
+        claim("shelter_status", "c", over, retired=over),
+        claim("shelter_status", "b", telling(7, after(hours=3)), state="open", evacuees=number(390)),
+    ]
+    found = shelters.peak(said(claims, "shelter_status", ends=True))
+    assert found is not None
+    assert (found.total, found.at, found.carried) == (401, after(hours=2), 0)
+
+
+def test_an_order_for_an_earthquake_answers_a_tsunami_warning_and_no_rain() -> None:
+    coast = next(iter(coasts_of("14205")))
+    warned = telling(1, after(minutes=3))
+    claims = [
+        claim("tsunami_forecast", "c", warned, muni=None, coast_code=coast, grade="warning", kind_name="津波警報"),
+        claim("weather_warning", "w", telling(2, after(hours=2)), muni="14205", level=4, phenomenon="heavy_rain"),
+        claim(
+            "evacuation_order",
+            "o",
+            telling(3, after(minutes=10)),
+            muni="14205",
+            order="evacuate",
+            incident="【訓練】相模湾の地震",
+        ),
+    ]
+    given = orders.orders(claims)
+    tsunami = orders.tsunami_warnings(claims, ["14205", "14201", "14402"])
+    # of 横須賀市 it is not known whether it lies on that coast, and 清川村 has none
+    assert [one.muni for one in tsunami] == ["14205"]
+    found = orders.leads(given, [*tsunami, *orders.warnings(claims)], 4)
+    assert [(one.hazard, one.seconds) for one in found] == [("大雨・洪水", None), ("津波", 420)]

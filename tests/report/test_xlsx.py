@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from openpyxl.cell.rich_text import CellRichText
 
-from bousai.report.document import Column, Table, cell
+from bousai.report.document import Column, Paragraph, Table, cell
 from bousai.report.xlsx import xlsx
 from tests.report.handmade import CONTROL, HOSTILE, report, with_blocks
 
@@ -46,7 +46,7 @@ def test_no_clock_in_the_file(content: bytes) -> None:
 def test_sheets(book: Any) -> None:
     assert book.sheetnames[0] == "表紙"
     assert book.sheetnames[-1] == "出典"
-    assert len(book.sheetnames) == 5
+    assert len(book.sheetnames) == 6
     for name in book.sheetnames:
         assert len(name) <= 31
         assert not set(name) & set("[]:*?/\\'")
@@ -63,7 +63,7 @@ def test_sheets(book: Any) -> None:
 
 
 def test_numbers_texts_and_sources(book: Any) -> None:
-    sheet = book.worksheets[1]
+    sheet = book.worksheets[2]
     assert [cell.value for cell in sheet[2]] == ["市町村", "避難者", "率", "内容", "出典"]
     assert (sheet["B3"].value, sheet["B3"].number_format) == (1234, "#,##0")
     assert (sheet["C3"].value, sheet["C3"].number_format) == (12.5, "0.00")
@@ -74,7 +74,7 @@ def test_numbers_texts_and_sources(book: Any) -> None:
 
 
 def test_struck_text_is_struck_and_says_so(book: Any) -> None:
-    sheet = book.worksheets[1]
+    sheet = book.worksheets[2]
     mixed = sheet["B4"].value
     assert isinstance(mixed, CellRichText)
     assert str(mixed) == "12（訂正前） 15"
@@ -85,7 +85,7 @@ def test_struck_text_is_struck_and_says_so(book: Any) -> None:
 
 
 def test_hostile_text_stays_text(content: bytes, book: Any) -> None:
-    sheet = book.worksheets[2]
+    sheet = book.worksheets[3]
     said = [row[0] for row in sheet.iter_rows(min_row=3, max_row=2 + len(HOSTILE) + 1)]
     assert [cell.value for cell in said] == [*HOSTILE, "鳴\ufffd瀬\ufffd川\ufffd"]
     assert {cell.data_type for cell in said} == {"s"}
@@ -97,13 +97,13 @@ def test_hostile_text_stays_text(content: bytes, book: Any) -> None:
 
 
 def test_an_empty_table_says_so(book: Any) -> None:
-    assert book.worksheets[3]["A3"].value == "（該当する行はない）"
+    assert book.worksheets[4]["A3"].value == "（該当する行はない）"
 
 
 def test_a_text_longer_than_a_cell_says_that_it_goes_on() -> None:
     table = Table("t", "長い字", (Column("字"),), [(cell("長" * 40_000),)])
     book = openpyxl.load_workbook(io.BytesIO(xlsx(with_blocks(report(), table))))
-    value = book.worksheets[1]["A3"].value
+    value = book.worksheets[2]["A3"].value
     assert len(value) == 32_767
     assert value.endswith("全文はHTML版にある）")
 
@@ -117,5 +117,18 @@ def test_sources(book: Any) -> None:
 
 def test_a_finished_report_of_what_happened_has_no_banner() -> None:
     book = openpyxl.load_workbook(io.BytesIO(xlsx(report(status="actual", draft=False))))
-    assert book.worksheets[1]["A1"].value == "避難者の数"
-    assert not book.worksheets[1].oddHeader.center.text
+    assert book.worksheets[2]["A1"].value == "避難者の数"
+    assert not book.worksheets[2].oddHeader.center.text
+
+
+def test_what_is_said_in_sentences_has_a_sheet_with_its_warnings() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(xlsx(report())))
+    rows = [[cell.value or "" for cell in row] for row in book["本文"].iter_rows(min_row=2)]
+    assert rows[0] == ["節", "区分", "文", "出典"]
+    told = {(row[1], row[2]) for row in rows[1:]}
+    blocks = report().blocks
+    for block in blocks:
+        if isinstance(block, Paragraph):
+            role = {"": "", "note": "注", "warning": "注意"}[block.role]
+            assert (role, "".join(f"{run.text}（訂正前）" if run.struck else run.text for run in block.runs)) in told
+    assert any(isinstance(block, Paragraph) and block.role == "warning" for block in blocks)

@@ -18,6 +18,7 @@ from bousai.model import Claim, Incident, Status, Visibility
 from bousai.pipeline.house import House, opened
 from bousai.settings import Settings
 from bousai.vocab import count
+from bousai.vocab.municipality import wards
 
 REPORT_FORMATS = report.FORMATS
 """The formats of a report."""
@@ -155,8 +156,8 @@ def make_report(
     tier: Visibility = "public",
 ) -> list[dict[str, Any]]:
     """Write the report of an incident (or of the one that config/incidents names so) into a folder, from the store
-    alone. `munis` and `categories` leave only such rows of the chronology, `tier` says for whom it is. Returns one
-    dict a file: format, path, bytes.
+    alone. `munis` (a city with its wards) and `categories` leave only such rows of the chronology, `tier` says for
+    whom it is. Returns one dict a file: format, path, bytes.
 
     With `against_known` or `against_until` it is a report of the differences: from what was known at that time, or
     from the report up to that time (第N報), to this one; its files are called ``<incident>.changes.<format>``.
@@ -168,12 +169,23 @@ def make_report(
     with opened(settings) as house:
         chosen = house.catalogue.incident(incident) if isinstance(incident, str) else incident
         earlier = chosen if against_until is None else _until(chosen, against_until)
+        strange = set(munis) - set(report.areas_of(chosen))
+        if strange:
+            raise UsageError(
+                f"{', '.join(sorted(strange))}: not in the incident {chosen.id}",
+                remedy="a municipality of its areas, five digits",
+            )
+        if against_known is not None and against_known > house.now():
+            raise UsageError(
+                f"{against_known}: nobody knows yet what will be known then", remedy="a time in the past"
+            )
+        narrowed = {one for muni in munis for one in (muni, *wards().get(muni, ()))}
         folder.mkdir(parents=True, exist_ok=True)
         said = _words(folder / f"{chosen.id}.words.yml", chosen)
 
         def composed(span: Incident, known: datetime | None) -> report.Report:
             evidence = evidence_of(house, span, known, tier)
-            return report.compose(evidence, said, munis=munis, categories=categories)
+            return report.compose(evidence, said, munis=narrowed, categories=categories)
 
         made = composed(chosen, known_at)
         stem = chosen.id

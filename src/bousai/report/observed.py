@@ -17,7 +17,8 @@ NOWHERE = "（地域の記載なし）"
 @dataclass(frozen=True, slots=True)
 class Said:
     """One thing as one source stated it: `at` is the time that the statement speaks of (現在), in its absence that of
-    issue; `place` is the name as the source writes it, else that of the municipality, `muni` its code."""
+    issue; `place` is the name as the source writes it, else that of the municipality, `muni` its code.
+    `over`: it says that the thing is over."""
 
     feed: str
     issuer: str
@@ -26,20 +27,25 @@ class Said:
     level: str
     at: datetime
     claim: Claim
+    over: bool = False
 
     @property
     def props(self) -> Mapping[str, Any]:
         return self.claim.props
 
 
-def said(claims: Iterable[Claim], kind: str) -> list[Said]:
-    """What the sources said of a kind, without what was corrected, withdrawn or over, by the time it speaks of.
+def said(claims: Iterable[Claim], kind: str, *, ends: bool = False) -> list[Said]:
+    """What the sources said of a kind, without what was corrected or withdrawn, by the time it speaks of; with `ends`
+    also that something is over (restored, closed).
 
     A statement that was written down several times (another came late and fell between) counts once.
     """
+    mine = [one for one in claims if one.kind == kind]
+    held = {(one.scope, one.item_id, one.stated.number) for one in mine if not one.never_held}
     found: dict[tuple[str, str, int], Said] = {}
-    for one in claims:
-        if one.kind != kind or one.retired is not None:
+    for one in mine:
+        over = one.never_held and (one.scope, one.item_id, one.stated.number) not in held
+        if one.retired is not None and not (ends and over):
             continue
         name = one.props.get("area_name") or (one.muni_code and municipality_name(one.muni_code))
         found[one.scope, one.item_id, one.stated.number] = Said(
@@ -50,6 +56,7 @@ def said(claims: Iterable[Claim], kind: str) -> list[Said]:
             level=str(one.props.get("area_level") or ("municipality" if one.muni_code else "")),
             at=time_of(one),
             claim=one,
+            over=over,
         )
     return sorted(found.values(), key=lambda one: (one.at, one.claim.stated.number, one.claim.item_id))
 

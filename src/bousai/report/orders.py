@@ -15,9 +15,10 @@ from datetime import datetime
 from bousai.model import Claim
 from bousai.report.cited import Citations
 from bousai.report.document import Block, Cell, Column, Heading, Paragraph, Strip, Strips, Table, cell
-from bousai.report.evidence import Evidence, municipality_name
+from bousai.report.evidence import Evidence, areas_of, municipality_name
 from bousai.report.observed import clock, lasted
 from bousai.vocab.map_scale import scales
+from bousai.vocab.tsunami_coast import coasts_of
 
 _LEVEL_OF_ORDER = {
     "elderly_evacuate": 3,
@@ -30,7 +31,7 @@ _LEVEL_OF_ORDER = {
 }
 _HAZARDS = {
     "土砂災害": ("土砂", "landslide"),
-    "大雨・洪水": ("洪水", "氾濫", "flood", "heavy_rain", "大雨", "浸水"),
+    "大雨・洪水": ("洪水", "氾濫", "flood", "heavy_rain", "大雨", "豪雨", "浸水"),
     "高潮": ("高潮", "storm_surge"),
     "津波": ("津波",),
     "地震": ("地震",),
@@ -77,7 +78,7 @@ def orders(claims: Iterable[Claim]) -> list[Held]:
         since = datetime.fromisoformat(told) if isinstance(told, str) else one.valid_from
         names = {step.value: step.ja for step in scales()["evacuation"]}
         what = str(one.props.get("order_text") or names.get(str(one.props.get("order")), ""))
-        hazard = _hazard(one.props.get("hazard"))
+        hazard = _hazard(one.props.get("hazard")) or _hazard(one.props.get("incident"))
         found.append(Held(one.muni_code, level, what, hazard, since, one.until, one))
     return found
 
@@ -92,6 +93,26 @@ def warnings(claims: Iterable[Claim]) -> list[Held]:
         what = str(one.props.get("kind_name") or "")
         hazard = _hazard(one.props.get("phenomenon"), one.props.get("condition"), what, one.kind)
         found.append(Held(one.muni_code, level, what, hazard, one.valid_from, one.until, one))
+    return found
+
+
+def tsunami_warnings(claims: Iterable[Claim], munis: Iterable[str]) -> list[Held]:
+    """大津波警報 and 津波警報 of the coasts of some municipalities, which call for an order to evacuate (level 4).
+
+    `munis` whose coast is not certain count only where they are in `claims` with an order: whether the warning was
+    for them is not known of the others."""
+    told = list(claims)
+    ordered = {one.muni for one in orders(told)}
+    coasts = {muni: coasts_of(muni) for muni in munis}
+    found = []
+    for one in _live(told, "tsunami_forecast"):
+        if one.props.get("grade") not in ("major_warning", "warning"):
+            continue
+        what = str(one.props.get("kind_name") or "").partition("：")[0]
+        for muni, matches in coasts.items():
+            match = matches.get(str(one.props.get("coast_code")))
+            if match == "municipality" or (match is not None and muni in ordered):
+                found.append(Held(muni, 4, what, "津波", one.valid_from, one.until, one))
     return found
 
 
@@ -111,14 +132,16 @@ class Lead:
 
 
 def leads(given: Sequence[Held], issued: Sequence[Held], level: int) -> list[Lead]:
-    """First warning of the level, and first order of it for the same hazard or for none that is named."""
+    """First warning of the level, and first order of it for the same hazard or for none that is named; of a tsunami
+    also one for the earthquake."""
     found = []
     first: dict[tuple[str, str], Held] = {}
     for one in issued:
         if one.level >= level:
             first.setdefault((one.muni, one.hazard), one)
     for (muni, hazard), warning in sorted(first.items()):
-        order = next((o for o in given if o.muni == muni and o.level >= level and o.hazard in (hazard, "")), None)
+        answers = (hazard, "", *(("地震",) if hazard == "津波" else ()))
+        order = next((o for o in given if o.muni == muni and o.level >= level and o.hazard in answers), None)
         found.append(Lead(muni, hazard, warning, order))
     return found
 
@@ -159,8 +182,9 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     blocks += _timelines(evidence, "warnings", "警報等の警戒レベル（相当を含む、市町村別）", issued, _WARNINGS)
     if issued:
         blocks.append(_list("warnings-list", "警報等の発表と解除（レベル2以上）", issued, evidence, cited))
+    tsunami = tsunami_warnings(evidence.lasting(), areas_of(evidence.incident))
     for level, order in ((4, "避難指示"), (3, "高齢者等避難")):
-        pairs = leads(given, issued, level)
+        pairs = leads(given, [*tsunami, *issued] if level == 4 else issued, level)
         if pairs:
             blocks.append(_leads(level, order, pairs, cited))
             values = [one.seconds for one in pairs if one.seconds is not None]
@@ -217,6 +241,10 @@ def _list(key: str, title: str, held: Sequence[Held], evidence: Evidence, cited:
     return Table(key, title, columns, rows)
 
 
+def _unnamed(order: Held) -> str:
+    return "" if order.hazard else "（災害の種別の記載なし）"
+
+
 def _leads(level: int, order: str, pairs: Sequence[Lead], cited: Citations) -> Table:
     rows: list[list[Cell]] = []
     for one in pairs:
@@ -226,7 +254,9 @@ def _leads(level: int, order: str, pairs: Sequence[Lead], cited: Citations) -> T
                 cell(municipality_name(one.muni)),
                 cell(one.hazard or "（記載なし）"),
                 cell(clock(one.warning.since), *cited.of(one.warning.claim)),
-                cell("記録なし（打ち切り）") if given is None else cell(clock(given.since), *cited.of(given.claim)),
+                cell("記録なし（打ち切り）")
+                if given is None
+                else cell(clock(given.since) + _unnamed(given), *cited.of(given.claim)),
                 cell(None if one.seconds is None else lasted(one.seconds)),
             ]
         )
@@ -238,4 +268,9 @@ def _leads(level: int, order: str, pairs: Sequence[Lead], cited: Citations) -> T
         Column("時間", "right"),
     )
     note = "負の値は発令が先であったことを示す。発令の記録がないものは打ち切りで、0 ではない。"
+    if level == 4:
+        note += (
+            "津波は大津波警報・津波警報から、津波または地震の避難指示まで。"
+            "海岸との対応が確かな市町村と、発令した市町村を数える。"
+        )
     return Table(f"lead-{level}", f"レベル{level}相当から{order}まで", columns, rows, heads=2, note=note)

@@ -37,7 +37,7 @@ class Outage:
 
 def outage(rows: Sequence[Said]) -> Outage | None:
     """Rows of one place and utility in the order of time; None where no row has a number."""
-    points = [(row, value) for row in rows if (value := value_of(row.props.get("affected"))) is not None]
+    points = [(row, value) for row in rows if (value := _affected(row)) is not None]
     if not points:
         return None
     area = 0.0
@@ -46,6 +46,12 @@ def outage(rows: Sequence[Said]) -> Outage | None:
     top, most = max(points, key=lambda point: point[1])
     restored = tuple(_stayed(points, most * (1 - share)) if most else None for share in _SHARES)
     return Outage(top, points[0][0], points[-1][0], area, restored)
+
+
+def _affected(row: Said) -> int | None:
+    """How many were cut off; none where the source says that it is over and gives no number."""
+    value = value_of(row.props.get("affected"))
+    return 0 if value is None and row.over else value
 
 
 def _stayed(points: Sequence[tuple[Said, int]], most: float) -> datetime | None:
@@ -59,7 +65,7 @@ def _stayed(points: Sequence[tuple[Said, int]], most: float) -> datetime | None:
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on lifelines and roads."""
     blocks: list[Block] = [Heading("lifelines", 1, "ライフラインと道路")]
-    rows = said(evidence.claims, "lifeline_outage")
+    rows = said(evidence.claims, "lifeline_outage", ends=True)
     if not rows:
         words = "この期間・地域のライフラインの支障は記録にない。支障がなかったという意味ではない。"
         blocks.append(Paragraph(cell(words), "warning"))
@@ -78,6 +84,7 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
     body: list[list[Cell]] = []
     series = []
     silent: list[Run] = []
+    spared: list[Run] = []
     by_item: dict[str, list[Said]] = {}
     for row in rows:
         by_item.setdefault(row.claim.item_id, []).append(row)
@@ -88,12 +95,15 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
             told = shown(mine[-1].props.get("affected"))
             silent.append(Run(f"{place}（{told}）" if told else place, cited.of(mine[-1].claim)))
             continue
+        if not _affected(found.largest):
+            spared.append(Run(place, cited.documents([row.claim for row in mine])))
+            continue
         body.append(
             [
                 cell(place),
                 cell(shown(found.largest.props.get("affected")), *cited.of(found.largest.claim)),
                 cell(clock(found.largest.at)),
-                cell(shown(found.last.props.get("affected")), *cited.of(found.last.claim)),
+                cell(shown(found.last.props.get("affected")) or "復旧", *cited.of(found.last.claim)),
                 cell(clock(found.last.at)),
                 cell(f"{found.house_hours:,.0f}" if found.first is not found.last else None),
                 *(cell(None if at is None else clock(at)) for at in found.restored),
@@ -125,14 +135,15 @@ def _utility(evidence: Evidence, feed: str, utility: str, rows: Sequence[Said], 
         "実際はそれより早いことがある。報が途絶えた地域は、最後の報の数のまま示す。"
     )
     blocks.append(Table(f"{key}-table", f"{title}：{name}", columns, body, note=note))
-    if silent:
-        named = [one for run in silent for one in (Run("、"), run)][1:]
-        blocks.append(Paragraph((Run(f"数の記載のない{len(silent)}地域: "), *named), "note"))
+    for some, what in ((spared, "0とだけ報告された"), (silent, "数の記載のない")):
+        named = [one for run in some for one in (Run("、"), run)][1:]
+        if named:
+            blocks.append(Paragraph((Run(f"{what}{len(some)}地域: "), *named), "note"))
     return blocks
 
 
 def _float(row: Said) -> float | None:
-    value = value_of(row.props.get("affected"))
+    value = _affected(row)
     return None if value is None else float(value)
 
 

@@ -59,19 +59,19 @@ def _totals(
 ) -> Iterator[tuple[datetime, int, Mapping[str, Said]]]:
     """At each of some times in order the sum of the latest counts, none older than three hours, and by item the rows
     that it is of. The mapping changes with the next time."""
-    counted = deque(
-        sorted((row for row in rows if value_of(row.props.get(name)) is not None), key=lambda one: one.at)
-    )
+    telling = (row for row in rows if _closed(row) or value_of(row.props.get(name)) is not None)
+    counted = deque(sorted(telling, key=lambda one: one.at))
     latest: dict[str, Said] = {}
     waiting: deque[Said] = deque()
     total = 0
     for at in times:
         while counted and counted[0].at <= at:
             row = counted.popleft()
-            before = latest.get(row.claim.item_id)
-            total += (value_of(row.props.get(name)) or 0) - (
-                0 if before is None else value_of(before.props[name]) or 0
-            )
+            before = latest.pop(row.claim.item_id, None)
+            total -= 0 if before is None else value_of(before.props[name]) or 0
+            if _closed(row):
+                continue
+            total += value_of(row.props.get(name)) or 0
             latest[row.claim.item_id] = row
             waiting.append(row)
         while waiting and waiting[0].at < at - STALE:
@@ -80,6 +80,11 @@ def _totals(
                 del latest[old.claim.item_id]
                 total -= value_of(old.props[name]) or 0
         yield at, total, latest
+
+
+def _closed(row: Said) -> bool:
+    """Nobody is in it any more, whatever was counted before."""
+    return row.over or row.props.get("state") == "closed"
 
 
 def sampled(rows: Sequence[Said], name: str = "evacuees") -> list[datetime]:
@@ -98,7 +103,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on evacuees and shelters."""
     blocks: list[Block] = [Heading("shelters", 1, "避難者と避難所")]
     summed = said(evidence.claims, "evacuation_summary")
-    single = said(evidence.lasting(), "shelter_status")
+    single = said(evidence.lasting(), "shelter_status", ends=True)
     if not summed and not single:
         words = "この期間・地域の避難者・避難所の記録はない。避難がなかったという意味ではない。"
         return [*blocks, Paragraph(cell(words), "warning")]
@@ -182,7 +187,7 @@ def _shelters(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citati
                 cell(None if top is None else f"{top.total:,}", *numbers),
                 cell(None if top is None else clock(top.at)),
                 cell(None if top is None else f"{len(top.rows)}か所（前の報 {top.carried}）"),
-                cell("該当なし（定員の記載なし）") if full is None else cell(full[0], *cited.of(full[1].claim)),
+                cell(_no_share(mine)) if full is None else cell(full[0], *cited.of(full[1].claim)),
             ]
         )
     columns = (
@@ -290,6 +295,15 @@ def _share(rows: Sequence[Said]) -> float | None:
 def _small(row: Said, below: int) -> bool:
     """So few people that the figure may point at single households."""
     return 0 < (value_of(row.props.get("evacuees")) or 0) < below
+
+
+def _no_share(rows: Sequence[Said]) -> str:
+    """Why there is no share of a capacity."""
+    if not any(value_of(row.props.get("capacity")) for row in rows):
+        return "該当なし（定員の記載なし）"
+    if not any(value_of(row.props.get("evacuees")) is not None for row in rows):
+        return "該当なし（避難者数の記載なし）"
+    return "該当なし（両方の記載のある避難所なし）"
 
 
 def _fullest(rows: Sequence[Said]) -> tuple[str, Said] | None:

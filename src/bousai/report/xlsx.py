@@ -17,16 +17,17 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from bousai.formats.zip_fixed import fixed
-from bousai.report.document import Cell, Column, Report, Table
+from bousai.report.document import Cell, Column, Heading, Paragraph, Points, Report, Run, Slot, Table
 from bousai.report.observed import full_clock
 from bousai.report.plain import ANNEX, EMPTY, STRUCK, banner, legible, numbers, spelled, widths
 
-_COVER, _SOURCES = "表紙", "出典"
+_COVER, _PROSE, _SOURCES = "表紙", "本文", "出典"
 _NUMBER = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|0|[1-9][0-9]*)(?:\.([0-9]+))?")
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\'\x00-\x1f]")
 _NAME_UNITS = 31  # of UTF-16, as Excel counts
 _LONGEST = 32_767  # what a cell of Excel holds, in units of UTF-16; openpyxl cuts the rest off and says nothing
 _CUT = "…（Excelのセルに入る長さを超えるため、以下略。全文はHTML版にある）"
+_ROLES = {"": "", "note": "注", "warning": "注意"}
 _DIGITS = 15  # beyond these Excel changes a number
 _COMMANDS = ("=", "+", "-", "@", "\t")
 
@@ -65,6 +66,7 @@ def xlsx(report: Report) -> bytes:
     book = Workbook(write_only=True)
     names = [_name(n, table.caption) for n, table in enumerate(report.tables(), 1)]
     _cover(book, report, names)
+    _prose(book, report)
     for name, table in zip(names, report.tables(), strict=True):
         _table(book, report, name, table)
     _sources(book, report)
@@ -155,13 +157,37 @@ def _cover(book: Workbook, report: Report, names: Sequence[str]) -> None:
         say(_text(sheet, name, _STRONG), _text(sheet, value))
     say()
     say(_text(sheet, "シート", _STRONG, fill=_HEAD), _text(sheet, "表", _STRONG, fill=_HEAD))
-    titles = [*(table.caption for table in report.tables()), ANNEX]
-    for name, title in zip([*names, _SOURCES], titles, strict=True):
+    titles = ["図表のほかの文（注意を含む）", *(table.caption for table in report.tables()), ANNEX]
+    for name, title in zip([_PROSE, *names, _SOURCES], titles, strict=True):
         say(_text(sheet, name, _LINK), _text(sheet, title))
         _link(sheet, f"A{told}", name)
     say()
     for credit in report.credits:
         say(_text(sheet, "出典の表示", _STRONG), _text(sheet, credit))
+
+
+def _prose(book: Workbook, report: Report) -> None:
+    """What the report says in sentences, section by section: without them tables are misread."""
+    said: list[tuple[str, str, Cell]] = []
+    section = ""
+    for block in report.blocks:
+        if isinstance(block, Heading):
+            section = block.text
+        elif isinstance(block, Paragraph):
+            said.append((section, _ROLES[block.role], block.runs))
+        elif isinstance(block, Points):
+            said += [(section, "", item) for item in block.items]
+        elif isinstance(block, Slot):
+            said.append((block.title, "記入", (Run(block.words or f"（未記入）{block.prompt}"),)))
+    titles = ("節", "区分", "文", "出典")
+    sheet = _sheet(book, report, _PROSE, (30, 8, 110, 24), 1)
+    _above(sheet, report, _PROSE, len(titles))
+    _head(sheet, titles, max(len(said), 1))
+    for section, role, runs in said:
+        font = _STRONG if role == _ROLES["warning"] else _PLAIN
+        text = "".join(f"{run.text}{STRUCK}" if run.struck else run.text for run in runs)
+        cells = [_text(sheet, one, font) for one in (section, role, text)]
+        sheet.append([*cells, _text(sheet, spelled(numbers(runs)))])
 
 
 def _above(sheet: Any, report: Report, caption: str, columns: int) -> None:
