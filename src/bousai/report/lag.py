@@ -69,10 +69,11 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
 
 def _from_the_event(evidence: Evidence, began: datetime, cited: Citations) -> list[Block]:
     events = evidence.incident.events
-    figures = [
-        (title, first_figures([row for row in said(evidence.claims, kind) if _of_event(row, events)], names))
-        for kind, title, names in _FIGURES
-    ]
+    figures = []
+    for kind, title, names in _FIGURES:
+        # of an outage that it is over is a figure, too: none
+        rows = said(evidence.claims, kind, ends=kind == "lifeline_outage")
+        figures.append((title, first_figures([row for row in rows if _of_event(row, events)], names)))
     munis = sorted({muni for _, found in figures for muni in found})
     body: list[list[Cell]] = []
     for muni in munis:
