@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bousai.model import Claim
 from bousai.report.document import Source
+
+_FEW = 3
 
 
 class Citations:
@@ -23,6 +25,10 @@ class Citations:
     def each(self, claims: Iterable[Claim]) -> tuple[int, ...]:
         """The same of several."""
         return tuple(dict.fromkeys(number for claim in claims for number in self.of(claim)))
+
+    def nearest(self, claims: Sequence[Claim]) -> tuple[int, ...]:
+        """Each of a few; of more the documents that say them."""
+        return self.each(claims) if len(claims) <= _FEW else self.documents(claims)
 
     def documents(self, claims: Iterable[Claim]) -> tuple[int, ...]:
         """The documents that say it, each once: for what is put together from many of their lines."""

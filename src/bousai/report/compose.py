@@ -107,7 +107,7 @@ def _overview(evidence: Evidence, happened: Sequence[Event], cited: Citations) -
         blocks.append(
             Points(
                 tuple(
-                    (Run(f"{full_clock(one.at)} {'、'.join(one.places)} {one.text}", cited.documents(one.claims)),)
+                    (Run(f"{full_clock(one.at)} {'、'.join(one.places)} {one.text}", cited.nearest(one.claims)),)
                     for one in quakes[-5:]
                 )
             )
@@ -213,7 +213,7 @@ def _chronology(rows: Sequence[Event], whole: int, cited: Citations) -> list[Blo
                 cell(one.category),
                 cell(_placed(one), struck=struck),
                 (
-                    Run(one.text, cited.documents(one.claims), struck),
+                    Run(one.text, cited.nearest(one.claims), struck),
                     *((Run(f"（{one.struck}）", (), strong=True),) if struck else ()),
                 ),
                 cell(one.issuer),
