@@ -181,7 +181,7 @@ def made(own: settings.Settings, formats: Sequence[str], into: Path) -> tuple[fl
     seconds = time.perf_counter() - began
     if ended:
         raise SystemExit(f"{formats}: bousai report ended with {os.waitstatus_to_exitcode(ended)}")
-    return seconds, used.ru_maxrss / 1000, sum((into / f"kunren_72.{name}").stat().st_size for name in formats)
+    return seconds, used.ru_maxrss * 1024 / 1e6, sum((into / f"kunren_72.{name}").stat().st_size for name in formats)
 
 
 def main() -> int:

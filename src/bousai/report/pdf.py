@@ -46,7 +46,7 @@ _PADDING = 7.0  # points left and right in a cell
 _NARROWEST = 3.0  # em: a column is not squeezed below three kanji
 _TALLEST = 610.0  # points: a figure with its heading and caption is on one page
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"')
-_MOST_LINKS = 1200
+_MOST_LINKS = 800
 """Of a document, those of the smaller tables first: each costs Typst a tenth of a megabyte. The number of a source is
 printed in any case."""
 _MOST_ROWS = 3000
