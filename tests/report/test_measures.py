@@ -330,3 +330,26 @@ def test_an_order_for_an_earthquake_answers_a_tsunami_warning_and_no_rain() -> N
     assert [one.muni for one in tsunami] == ["14205"]
     found = orders.leads(given, [*tsunami, *orders.warnings(claims)], 4)
     assert [(one.hazard, one.seconds) for one in found] == [("大雨・洪水", None), ("津波", 420)]
+
+
+def test_on_a_map_what_is_not_known_is_no_zero_and_the_rest_is_at_least_so_many() -> None:
+    unknown = {"value": None, "state": "unknown", "qualifier": "exact", "text": "不明"}
+
+    def counted(muni: str, **told: Any) -> Any:
+        (row,) = said(
+            [claim("damage_count", muni, telling(1, after(hours=1)), muni=muni, area_level="municipality", **told)],
+            "damage_count",
+        )
+        return row
+
+    rows = [
+        counted("14201", dead=number(3), injured_severe=unknown),
+        counted("14203", dead=number(0), injured_severe=unknown),
+        counted("14204", dead=number(0), casualty_unclassified=number(2)),
+    ]
+    parts = next(one[3] for one in moments._COUNTED if one[1] == "people")
+    found = moments._counted(rows, parts, "casualties")
+    assert {muni: one.text for muni, one in found.items()} == {
+        "14201": "3以上（11/5 11:00）",
+        "14204": "2（11/5 11:00）",
+    }

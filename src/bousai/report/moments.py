@@ -150,10 +150,12 @@ _GRADES = ((1000, "1,000以上"), (100, "100～999"), (10, "10～99"), (1, "1～
 """Of counts: from the first on; a blank is no 0 and has no grade."""
 _COUNTED: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ("damage_count", "houses", "住家被害の棟数", HOUSES, "house_damaged"),
-    ("damage_count", "people", "死傷者・行方不明者の人数", PEOPLE, "casualties"),
+    ("damage_count", "people", "死傷者・行方不明者の人数", (*PEOPLE, "casualty_unclassified"), "casualties"),
     ("evacuation_summary", "evacuees", "避難者数", ("evacuees",), "evacuees"),
 )
 """Kind, key, title, the parts that are added up, and the sum that a source states where it states no part."""
+_OPEN = frozenset({"unknown", "investigating", "unconfirmed", "many"})
+"""States of a count that may be any number."""
 _MOST_PANELS = 6
 
 
@@ -196,15 +198,18 @@ def _maps(evidence: Evidence, cited: Citations) -> list[Block]:
 
 
 def _counted(rows: Sequence[Said], parts: Sequence[str], total: str) -> dict[str, _Shade]:
-    """Municipality code → its grade, by the last of some rows in order of time that counts there."""
+    """Municipality code → its grade, by the last of some rows in order of time that counts there. Where a part is
+    不明 or 調査中 it is at least so many, and no 0."""
     found: dict[str, _Shade] = {}
     for row in rows:
         values = [value for name in parts if (value := value_of(row.props.get(name))) is not None]
+        open_parts = any((row.props.get(name) or {}).get("state") in _OPEN for name in parts)
         stated = value_of(row.props.get(total))
         count = sum(values) if values else stated
-        if row.muni is not None and row.level == "municipality" and count is not None:
-            shade = next(n for n, (least, _) in enumerate(_GRADES) if count >= least)
-            found[row.muni] = _Shade(shade, f"{count:,}（{clock(row.at)}）", row.claim)
+        if row.muni is None or row.level != "municipality" or count is None or (open_parts and not count):
+            continue
+        shade = next(n for n, (least, _) in enumerate(_GRADES) if count >= least)
+        found[row.muni] = _Shade(shade, f"{count:,}{'以上' if open_parts else ''}（{clock(row.at)}）", row.claim)
     return found
 
 
