@@ -6,7 +6,6 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from playwright.sync_api import Browser
 
 from bousai.report.html import html
 from tests.report.handmade import HOSTILE, report
-from tests.serve.browser import PHONE, WIDE, chromium, missing, picture, violations
+from tests.serve.browser import PHONE, WIDE, picture, violations
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +118,6 @@ def test_the_policy_forbids_all_but_what_is_in_the_file(tree: Any) -> None:
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
     assert len(re.findall("'sha256-", policy)) == 2
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    why = missing()
-    if why:
-        pytest.skip(why)
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from bousai.report.document import Cell, Column, Run, Table, cell
 from bousai.report.html import html
 from tests.report.handmade import HOSTILE, report, with_blocks
-from tests.serve.browser import PHONE, WIDE, chromium, missing, picture, violations
+from tests.serve.browser import PHONE, WIDE, picture, violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("serve_browser")]
 
@@ -92,15 +92,6 @@ def chronology(rows: int) -> Table:
 def page_with(*tables: Table) -> bytes:
     facts = (("対象期間", "2025-12-30 00:00 ～ 2026-01-20 00:00"),)
     return html(replace(with_blocks(report(figures=False), *tables), facts=facts))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    why = missing()
-    if why:
-        pytest.skip(why)
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

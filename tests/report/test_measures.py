@@ -12,7 +12,8 @@ import shapely
 from bousai.model import Claim, Receipt
 from bousai.report import compose, damage, empty_words, lag, moments, orders, outages, read_words, readings, shelters
 from bousai.report.cited import Citations
-from bousai.report.document import Map, Table
+from bousai.report.document import Block, Map, Table
+from bousai.report.evidence import Evidence
 from bousai.report.observed import said
 from bousai.vocab.tsunami_coast import coasts_of
 
@@ -204,6 +205,13 @@ def test_true_then_is_not_known_then() -> None:
     assert chosen[:2] == (BEGAN + timedelta(hours=1), BEGAN + timedelta(hours=3))
 
 
+def _maps(given: Evidence) -> list[Block]:
+    """The maps at the moments of an exercise."""
+    whole = [*given.before, *given.claims]
+    states = [(at, moments.held(whole, at, given.known_at)) for at in moments.chosen(given.incident)]
+    return moments._maps(given, states, Citations({}))
+
+
 def test_a_map_has_a_panel_for_each_moment_at_which_orders_differ_and_a_table() -> None:
     square = shapely.to_wkb(shapely.box(139, 35, 139.1, 35.1))
     over = telling(2, after(hours=4))
@@ -217,7 +225,7 @@ def test_a_map_has_a_panel_for_each_moment_at_which_orders_differ_and_a_table() 
         closed=over,
     )
     made = evidence(order)
-    drawn, told = moments._maps(replace(made, outlines={"14201": square, "14203": square}), Citations({}))
+    drawn, told = _maps(replace(made, outlines={"14201": square, "14203": square}))
     assert isinstance(drawn, Map)
     assert isinstance(told, Table)
     assert [[area.shade for area in one.areas] for one in drawn.panels] == [[1, None], [None, None]]
@@ -226,7 +234,7 @@ def test_a_map_has_a_panel_for_each_moment_at_which_orders_differ_and_a_table() 
         told.id,
         [["横須賀市"], ["避難指示"], []],
     )
-    assert moments._maps(made, Citations({})) == []
+    assert _maps(made) == []
 
 
 def test_damage_is_drawn_by_the_newest_report_of_each_time_and_a_blank_is_no_zero() -> None:
@@ -243,7 +251,7 @@ def test_damage_is_drawn_by_the_newest_report_of_each_time_and_a_blank_is_no_zer
         counted("14203", 5, house_damaged=number(0)),
     ]
     made = replace(evidence(*claims), outlines={"14201": square, "14203": square, "14204": square})
-    maps = [one for one in moments._maps(made, Citations({})) if isinstance(one, Map)]
+    maps = [one for one in _maps(made) if isinstance(one, Map)]
     houses = next(one for one in maps if one.id.startswith("houses"))
     shades = [[None if a.shade is None else houses.classes[a.shade] for a in one.areas] for one in houses.panels]
     assert shades == [["10～99", None, None], ["100～999", "0と報告", None]]
@@ -257,7 +265,7 @@ def test_a_city_that_has_wards_is_drawn_in_all_of_them_unless_a_ward_tells_its_o
         for n, (m, count) in enumerate((("14100", 120), ("14101", 3)), start=1)
     ]
     made = replace(evidence(*claims), outlines={"14101": square, "14102": square, "14201": square})
-    (drawn,) = (one for one in moments._maps(made, Citations({})) if isinstance(one, Map))
+    (drawn,) = (one for one in _maps(made) if isinstance(one, Map))
     assert [None if a.shade is None else drawn.classes[a.shade] for a in drawn.panels[0].areas] == [
         "1～9",
         "100～999",

@@ -14,7 +14,7 @@ from bousai.report.cited import Citations
 from bousai.report.counts import shown, value_of
 from bousai.report.document import Block, Cell, Chart, Column, Heading, Paragraph, Run, Series, Table, cell
 from bousai.report.evidence import Evidence, prefectures_of
-from bousai.report.observed import NOWHERE, Said, by_source, clock, full_clock, said
+from bousai.report.observed import NOWHERE, Said, by_source, clock, full_clock, holds_from, said
 from bousai.vocab.damage import damage_items
 
 PEOPLE = (
@@ -112,10 +112,8 @@ def settled_at(times: Sequence[datetime], values: Sequence[int]) -> datetime | N
     """From when on a count stayed within five per cent of its last value; None where that is 0 or there is none."""
     if not values or values[-1] == 0:
         return None
-    since = None
-    for at, value in zip(times, values, strict=True):
-        since = (since or at) if abs(value - values[-1]) <= _NEAR * values[-1] else None
-    return since
+    near = _NEAR * values[-1]
+    return holds_from((at, abs(value - values[-1]) <= near) for at, value in zip(times, values, strict=True))
 
 
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:

@@ -110,8 +110,8 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on what was known when."""
     body: list[list[Cell]] = []
     whole = [*evidence.before, *evidence.claims]
-    for at in chosen(evidence.incident):
-        true = held(whole, at, evidence.known_at)
+    states = [(at, held(whole, at, evidence.known_at)) for at in chosen(evidence.incident)]
+    for at, true in states:
         known = held(whole, at, at)
         for title, measure in _MEASURES:
             (now, rests), (then, rested) = measure(true, evidence), measure(known, evidence)
@@ -135,7 +135,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
         "右はその時点までにこの装置が記録していたこと。"
         "後日取り込んだ資料は右に現れない。右に記録がないことは、関係機関が知らなかったという意味ではない。"
     )
-    maps = _maps(evidence, cited)
+    maps = _maps(evidence, states, cited)
     table = Table("moments-table", "その時の事実と、その時の記録", columns, body, heads=2, note=note)
     return [
         Heading("moments", 1, "その時何が分かっていたか"),
@@ -171,29 +171,28 @@ class _Shade:
 _State = tuple[datetime, Mapping[str, _Shade]]
 
 
-def _maps(evidence: Evidence, cited: Citations) -> list[Block]:
-    """Of orders, damage and evacuees, with a panel for each moment at which it differs from the one before."""
+def _maps(evidence: Evidence, states: Sequence[tuple[datetime, Sequence[Claim]]], cited: Citations) -> list[Block]:
+    """Of orders, damage and evacuees, with a panel for each moment at which it differs from the one before. `states`
+    are what held at each moment."""
     if not evidence.outlines:
         return []
-    whole = [*evidence.before, *evidence.claims]
-    moments = chosen(evidence.incident)
     levels = list(_ORDERS)
-    states: list[_State] = []
-    for at in moments:
+    ordered: list[_State] = []
+    for at, claims in states:
         gravest: dict[str, Held] = {}
-        for one in orders(held(whole, at, evidence.known_at)):
+        for one in orders(claims):
             if one.muni not in gravest or one.level > gravest[one.muni].level:
                 gravest[one.muni] = one
         shades = {muni: _Shade(levels.index(one.level), one.what, one.claim) for muni, one in gravest.items()}
-        states.append((at, shades))
-    made = _map(evidence, "orders-map", "発令中の避難情報", tuple(_ORDERS.values()), states, cited)
+        ordered.append((at, shades))
+    made = _map(evidence, "orders-map", "発令中の避難情報", tuple(_ORDERS.values()), ordered, cited)
     classes = tuple(name for _, name in _GRADES)
     for kind, key, title, parts, total in _COUNTED:
         for feed, rows in by_source(said(evidence.claims, kind)).items():
             # a report tells of a time: the newest by then counts
-            states = [(at, _counted([row for row in rows if row.at <= at], parts, total)) for at in moments]
+            counts = [(at, _counted([row for row in rows if row.at <= at], parts, total)) for at, _ in states]
             caption = f"{evidence.feed_title(feed)}：{title}"
-            made += _map(evidence, f"{key}-map-{feed}", caption, classes, states, cited)
+            made += _map(evidence, f"{key}-map-{feed}", caption, classes, counts, cited)
     return made
 
 

@@ -71,6 +71,14 @@ def time_of(claim: Claim) -> datetime:
     return claim.stated.issued_at
 
 
+def holds_from(points: Iterable[tuple[datetime, bool]]) -> datetime | None:
+    """From when on something held, to the last of some times in order; None where it does not hold at the last."""
+    since = None
+    for at, holds in points:
+        since = (since or at) if holds else None
+    return since
+
+
 def by_source(rows: Sequence[Said]) -> dict[str, list[Said]]:
     """Feed → its rows. Sources stand side by side: their counts are of different people and never added up."""
     found: dict[str, list[Said]] = {}

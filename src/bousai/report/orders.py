@@ -171,7 +171,8 @@ def told_middle(values: Sequence[float], of: int) -> str:
 
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     """The part on orders and warnings."""
-    given, issued = orders(evidence.lasting()), warnings(evidence.lasting())
+    claims = evidence.lasting()
+    given, issued = orders(claims), warnings(claims)
     blocks: list[Block] = [Heading("orders", 1, "避難情報と警報等")]
     if not given:
         words = "この期間・地域の避難情報の発令は記録にない。発令がなかったという意味ではない。"
@@ -182,7 +183,7 @@ def sections(evidence: Evidence, cited: Citations) -> list[Block]:
     blocks += _timelines(evidence, "warnings", "警報等の警戒レベル（相当を含む、市町村別）", issued, _WARNINGS)
     if issued:
         blocks.append(_list("warnings-list", "警報等の発表と解除（レベル2以上）", issued, evidence, cited))
-    tsunami = tsunami_warnings(evidence.lasting(), areas_of(evidence.incident))
+    tsunami = tsunami_warnings(claims, areas_of(evidence.incident))
     for level, order in ((4, "避難指示"), (3, "高齢者等避難")):
         pairs = leads(given, [*tsunami, *issued] if level == 4 else issued, level)
         if pairs:

@@ -16,7 +16,7 @@ from bousai.report.counts import shown, value_of
 from bousai.report.curves import curves
 from bousai.report.document import Block, Cell, Column, Heading, Paragraph, Run, Series, Table, cell
 from bousai.report.evidence import Evidence
-from bousai.report.observed import NOWHERE, Said, by_source, clock, full_clock, lasted, said
+from bousai.report.observed import NOWHERE, Said, by_source, clock, full_clock, holds_from, lasted, said
 from bousai.vocab.map_scale import scales
 
 _SHARES = (0.5, 0.9, 0.99)
@@ -44,7 +44,10 @@ def outage(rows: Sequence[Said]) -> Outage | None:
     for (before, was), (after, now) in pairwise(points):
         area += (was + now) / 2 * (after.at - before.at).total_seconds() / 3600
     top, most = max(points, key=lambda point: point[1])
-    restored = tuple(_stayed(points, most * (1 - share)) if most else None for share in _SHARES)
+    restored = tuple(
+        holds_from((row.at, value <= most * (1 - share)) for row, value in points) if most else None
+        for share in _SHARES
+    )
     return Outage(top, points[0][0], points[-1][0], area, restored)
 
 
@@ -52,14 +55,6 @@ def _affected(row: Said) -> int | None:
     """How many were cut off; none where the source says that it is over and gives no number."""
     value = value_of(row.props.get("affected"))
     return 0 if value is None and row.over else value
-
-
-def _stayed(points: Sequence[tuple[Said, int]], most: float) -> datetime | None:
-    """From which report on no more than so many were cut off, to the last."""
-    since = None
-    for row, value in points:
-        since = (since or row.at) if value <= most else None
-    return since
 
 
 def sections(evidence: Evidence, cited: Citations) -> list[Block]:

@@ -173,10 +173,13 @@ def _shelters(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citati
     title = evidence.feed_title(feed)
     key = f"shelters-{feed}"
     body: list[list[Cell]] = []
+    peaks: dict[str, int] = {}
     for muni in sorted({row.muni or "" for row in rows}):
         mine = [row for row in rows if (row.muni or "") == muni]
         opened = {row.claim.item_id for row in mine if row.props.get("state") == "open"}
         top = peak([row for row in mine if row.at >= evidence.incident.since])
+        if top is not None and top.total > 0:
+            peaks[muni] = top.total
         full = _fullest([row for row in mine if not _small(row, evidence.small_below)])
         numbers = () if top is None else cited.each(_claims(top.rows))
         body.append(
@@ -207,18 +210,15 @@ def _shelters(evidence: Evidence, feed: str, rows: Sequence[Said], cited: Citati
     return [
         Heading(key, 2, title),
         Table(f"{key}-table", f"{title}：開設と避難者", columns, body, note=note),
-        *_courses(evidence, key, title, [row for row in rows if row.at >= evidence.incident.since], cited),
+        *_courses(evidence, key, title, [row for row in rows if row.at >= evidence.incident.since], peaks, cited),
     ]
 
 
-def _courses(evidence: Evidence, key: str, title: str, rows: Sequence[Said], cited: Citations) -> list[Block]:
+def _courses(
+    evidence: Evidence, key: str, title: str, rows: Sequence[Said], peaks: Mapping[str, int], cited: Citations
+) -> list[Block]:
     """How many people were in the shelters of each municipality, and how much of their capacity that was: a curve and
     the same numbers in tables of a few municipalities each."""
-    peaks = {}
-    for muni in sorted({row.muni or "" for row in rows}):
-        found = peak([row for row in rows if (row.muni or "") == muni])
-        if found is not None and found.total > 0:
-            peaks[muni] = found.total
     chosen = sorted(sorted(peaks), key=lambda muni: -peaks[muni])[:_CURVES]
     times = sampled([row for row in rows if (row.muni or "") in chosen])
     if len(times) < 2:
