@@ -67,7 +67,7 @@ def candidates(
             for one in orjson.loads(text)["questions"]:
                 wanted[min(one["member"], one["other"]), max(one["member"], one["other"])] = one
     keys = {key for pair in wanted for key in pair}
-    found = {entry.key: entry for entry in entries(seen, linked) if entry.key in keys}
+    found = {entry.key: entry for entry in entries(seen, linked, keys)}
     rows = [
         {
             "left": _shown(found[left]),

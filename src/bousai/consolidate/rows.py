@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 import shapely
 
-from bousai.model import RevisionTable, Sightings, Status
+from bousai.model import Region, RevisionTable, Sightings, Status
 from bousai.vocab.japanese_time import local
 
 Box = tuple[float, float, float, float]
@@ -147,18 +147,15 @@ def shown_only(table: RevisionTable, names: Collection[str]) -> RevisionTable:
     return replace(table, props=props)
 
 
-def within(
-    table: RevisionTable, muni: str | None = None, bbox: tuple[float, float, float, float] | None = None
-) -> RevisionTable:
-    """The rows of a municipality (5-digit code) and of a box (west, south, east, north)."""
-    keep: Sequence[int] = range(len(table))
-    if muni is not None:
-        keep = [n for n in keep if table.muni_code[n] == muni]
-    if bbox is not None:
-        shapes = shapely.from_wkb(np.array([table.geometry[n] for n in keep], dtype=object))
-        hit = shapely.intersects(shapes, shapely.box(*bbox))
-        keep = [n for n, inside in zip(keep, hit.tolist(), strict=True) if inside]
-    return picked(table, keep)
+def inside(region: Region, codes: Sequence[str | None], geometry: Sequence[bytes | None]) -> list[int]:
+    """The numbers of those that are of a region, by municipality and geometry (WKB); what has no geometry is in no
+    box."""
+    keep = [n for n, code in enumerate(codes) if region.has_muni(code)]
+    if region.box is None:
+        return keep
+    shapes = shapely.from_wkb(np.array([*(geometry[n] for n in keep), None], dtype=object))[:-1]
+    hit = shapely.intersects(shapes, shapely.box(*region.box))
+    return [n for n, is_in in zip(keep, hit.tolist(), strict=True) if is_in]
 
 
 def picked(table: RevisionTable, keep: Sequence[int]) -> RevisionTable:

@@ -29,7 +29,7 @@ from bousai.consolidate import rows
 from bousai.consolidate.hazard_exposure import HAZARDS, Exposure, exposure_by_subject
 from bousai.consolidate.shelter_register import Entry, PlaceView, views
 from bousai.consolidate.situation_warnings import Warned, ordered, warned
-from bousai.model import RevisionTable, Sightings
+from bousai.model import EVERYWHERE, Region, RevisionTable, Sightings
 from bousai.vocab.japanese_time import local
 
 _TO_STAY = ("shelter", "both", "welfare_shelter")
@@ -53,16 +53,26 @@ class _Claim(NamedTuple):
         return datetime.fromisoformat(self.as_of), self.table.source[self.row]
 
 
-def table(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid_at: datetime) -> RevisionTable:
-    """The places at `valid_at`: designated shelters, and every place of which a source states something then."""
+def table(
+    now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], valid_at: datetime, region: Region = EVERYWHERE
+) -> RevisionTable:
+    """The places of a region at `valid_at` (and some more): designated shelters, and every place of which a source
+    states something then."""
     status = now["shelter_status"]
     said = _claims(status)
+    places = list(views(now, seen, region).values())
+    if region != EVERYWHERE:
+        codes, points = [place.muni_code for place in places], [place.geometry for place in places]
+        places = [places[n] for n in rows.inside(region, codes, points)]
     exposure = now["hazard_exposure"]
+    if region != EVERYWHERE:
+        keys = {key for place in places for key in place.keys}
+        exposure = rows.picked(exposure, [n for n, key in enumerate(exposure.item_id) if key in keys])
     exposed = exposure_by_subject(exposure)
     found_at = {revision: row for row, revision in enumerate(exposure.revision)}
     warnings, orders = warned(now), ordered(now)
     made = []
-    for place in views(now, seen).values():
+    for place in places:
         claims = sorted((said[key] for key in place.keys if key in said), key=lambda claim: claim.order, reverse=True)
         if not claims and not (place.first_seen_at <= valid_at and any(_to_stay(e, valid_at) for e in place.members)):
             continue
@@ -209,6 +219,8 @@ def _stated(claim: _Claim) -> dict[str, Any]:
 
 def _conflicts(claims: Sequence[_Claim]) -> list[str]:
     """The fields of which two claims say different things; one that says nothing of a field contradicts nobody."""
+    if len(claims) < 2:
+        return []
     found = []
     for name in ("state", *_NUMBERS, *_WORDS):
         values = [claim.props.get(name) for claim in claims]

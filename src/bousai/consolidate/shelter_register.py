@@ -18,7 +18,7 @@ yet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,9 +28,9 @@ import orjson
 import shapely
 from pyproj import Geod
 
-from bousai.consolidate.rows import Row, source, table_of
+from bousai.consolidate.rows import Row, inside, source, table_of
 from bousai.consolidate.shelter_places import KINDS, mint, rank
-from bousai.model import RevisionTable, Sightings
+from bousai.model import EVERYWHERE, Region, RevisionTable, Sightings
 from bousai.vocab.japanese_time import local
 
 CONFLICT_M = 200.0
@@ -114,8 +114,10 @@ class PlaceView:
         return self.position_error_m is not None and self.position_error_m > CONFLICT_M
 
 
-def views(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings]) -> dict[str, PlaceView]:
-    """Every place that any list ever named, by its id.
+def views(
+    now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings], region: Region = EVERYWHERE
+) -> dict[str, PlaceView]:
+    """Every place that any list ever named, by its id; of a region, those that a list puts there, and some more.
 
     `now` has the kinds ``shelter_member`` and ``shelter_place``, `seen` those of `shelter_places.KINDS`; all of one
     status and one known time. An entry that was not matched yet is a place of its own, never missing; its id is
@@ -123,8 +125,9 @@ def views(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings]) -> di
     """
     linked = now["shelter_member"]
     taken = set(now["shelter_place"].item_id)
+    keys = None if region == EVERYWHERE else _keys_of(region, seen, linked)
     grouped: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in entries(seen, linked):
+    for entry in entries(seen, linked, keys):
         grouped[entry.link["place_id"] if entry.link else mint(entry.key, taken)].append(entry)
     ordered = {place_id: tuple(sorted(grouped[place_id], key=_precedence)) for place_id in sorted(grouped)}
     errors = _disagreement(ordered)
@@ -134,45 +137,70 @@ def views(now: Mapping[str, RevisionTable], seen: Mapping[str, Sightings]) -> di
     }
 
 
-def entries(seen: Mapping[str, Sightings], linked: RevisionTable) -> Iterator[Entry]:
-    """Every entry of the lists in `seen`; `linked` is the table of kind ``shelter_member``."""
+def _keys_of(region: Region, seen: Mapping[str, Sightings], linked: RevisionTable) -> set[str]:
+    """The keys of all entries of the places of which an entry is in a region. Where a place is and of which
+    municipality is what one of its entries says, so none of the region is left out."""
+    there = {
+        f"{kind}/{table.item_id[n]}"
+        for kind in KINDS
+        if kind in seen
+        for table in [seen[kind].table]
+        for alone in (Region(munis=region.munis), Region(box=region.box))
+        if alone != EVERYWHERE
+        for n in inside(alone, table.muni_code, table.geometry)
+    }
+    place_of = {key: orjson.loads(props)["place_id"] for key, props in zip(linked.item_id, linked.props, strict=True)}
+    places = {place_of[key] for key in there if key in place_of}
+    return there | {key for key, place in place_of.items() if place in places}
+
+
+def entries(
+    seen: Mapping[str, Sightings], linked: RevisionTable, keys: Collection[str] | None = None
+) -> Iterator[Entry]:
+    """Every entry of the lists in `seen`, or those of these keys; `linked` is the table of ``shelter_member``."""
     row_of = {key: n for n, key in enumerate(linked.item_id)}
     for kind in KINDS:
         sightings = seen.get(kind)
         if sightings is None or not len(sightings):
             continue
         table = sightings.table
-        props = [orjson.loads(text) for text in table.props]
-        points = shapely.from_wkb(np.array([*table.geometry, None], dtype=object))[:-1]
+        wanted = [n for n, one in enumerate(table.item_id) if keys is None or f"{kind}/{one}" in keys]
+        points = shapely.from_wkb(np.array([*(table.geometry[n] for n in wanted), None], dtype=object))[:-1]
         points[shapely.is_empty(points)] = None
-        lon, lat = shapely.get_x(points), shapely.get_y(points)
-        stand_in = _stand_ins(table, props)
-        for n, item_id in enumerate(table.item_id):
-            key = f"{kind}/{item_id}"
+        stand_in = _stand_ins(table)
+        for n, lon, lat in zip(wanted, shapely.get_x(points), shapely.get_y(points), strict=True):
+            key = f"{kind}/{table.item_id[n]}"
             link_row = row_of.get(key)
-            has_position = not np.isnan(lon[n])
+            has_position = not np.isnan(lon)
             yield Entry(
                 key=key,
                 table=table,
                 row=n,
                 since=sightings.since[n],
                 until=sightings.until[n],
-                props=props[n],
-                lon=float(lon[n]) if has_position else None,
-                lat=float(lat[n]) if has_position else None,
+                props=orjson.loads(table.props[n]),
+                lon=float(lon) if has_position else None,
+                lat=float(lat) if has_position else None,
                 stand_in=table.geometry[n] is not None and (table.source[n], table.geometry[n]) in stand_in,
                 link={} if link_row is None else orjson.loads(linked.props[link_row]),
                 link_row=link_row,
             )
 
 
-def _stand_ins(table: RevisionTable, props: Sequence[Mapping[str, Any]]) -> set[tuple[str, bytes]]:
+def _stand_ins(table: RevisionTable) -> set[tuple[str, bytes]]:
     """The points, with the list that has them, at which several places with different addresses stand."""
-    addresses: defaultdict[tuple[str, bytes], set[str]] = defaultdict(set)
-    for feed, geometry, said in zip(table.source, table.geometry, props, strict=True):
-        if geometry is not None and said.get("address"):
-            addresses[feed, geometry].add(said["address"])
-    return {point for point, found in addresses.items() if len(found) >= _STAND_IN}
+    standing: defaultdict[tuple[str, bytes], list[int]] = defaultdict(list)
+    for n, (feed, geometry) in enumerate(zip(table.source, table.geometry, strict=True)):
+        if geometry is not None:
+            standing[feed, geometry].append(n)
+    found = set()
+    for point, rows in standing.items():
+        if len(rows) < _STAND_IN:  # as nearly everywhere: their addresses need not be read
+            continue
+        addresses = {orjson.loads(table.props[n]).get("address") for n in rows}
+        if len(addresses - {None, ""}) >= _STAND_IN:
+            found.add(point)
+    return found
 
 
 def _precedence(entry: Entry) -> tuple[Any, ...]:

@@ -38,12 +38,14 @@ from bousai.model.freshness import freshness
 from bousai.model.incident import Incident
 from bousai.model.issue import Issue, Severity
 from bousai.model.layer import COMMON, Field, Layer, MapGroup, OnMap, Sip4d
+from bousai.model.region import EVERYWHERE, Region
 from bousai.model.release import LayerRelease, Release, ReleasedLayer, SmallCounts, SmallRule, open_to
 from bousai.model.revision import Change, Changes, RevisionTable, Sightings, SourceFreshness
 from bousai.model.work import Verb, Work, WorkOutcome
 
 __all__ = [
     "COMMON",
+    "EVERYWHERE",
     "SEVERITIES",
     "VISIBILITIES",
     "Alert",
@@ -78,6 +80,7 @@ __all__ = [
     "RawDocument",
     "Receipt",
     "Reference",
+    "Region",
     "Release",
     "ReleasedLayer",
     "RevisionTable",

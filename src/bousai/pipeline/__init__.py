@@ -40,7 +40,14 @@ from bousai.pipeline.messages import (
     show_alert,
 )
 from bousai.pipeline.overview import ledger, overview, raw_document
-from bousai.pipeline.picture import FORMATS, layer_as_known, layer_files, layer_geojson, recorded
+from bousai.pipeline.picture import (
+    FORMATS,
+    is_made_by_region,
+    layer_as_known,
+    layer_files,
+    layer_geojson,
+    recorded,
+)
 from bousai.pipeline.publishing import publish_layers, tile_layers
 from bousai.pipeline.questions import history, moments, open_issues, outcomes, revisions_numbered, revisions_of, trace
 from bousai.pipeline.register import (
@@ -88,6 +95,7 @@ __all__ = [
     "incident",
     "ingest_documents",
     "ingest_files",
+    "is_made_by_region",
     "layer_as_known",
     "layer_files",
     "layer_geojson",

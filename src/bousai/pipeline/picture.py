@@ -10,13 +10,7 @@ from pathlib import Path
 
 from bousai import consolidate, publish, store
 from bousai.errors import UsageError
-from bousai.model import (
-    Layer,
-    RevisionTable,
-    Sightings,
-    Status,
-    Visibility,
-)
+from bousai.model import EVERYWHERE, Layer, Region, RevisionTable, Sightings, Status, Visibility
 from bousai.pipeline.freshness import sources_now
 from bousai.pipeline.house import House, opened
 from bousai.pipeline.register import bring_up_to_date
@@ -35,16 +29,18 @@ def items_of(
     status: Status,
     valid_at: datetime,
     known_at: datetime | None,
-    muni: str | None,
-    bbox: tuple[float, float, float, float] | None,
     tier: Visibility = "public",
+    *,
     since: datetime | None = None,
+    region: Region = EVERYWHERE,
 ) -> RevisionTable:
     """The items of a layer as a tier may see them: what the sources stated, or what follows from several kinds
-    together. The latter is made of statements and of columns that the tier may see, and so tells of no others."""
+    together. The latter is made of statements and of columns that the tier may see, and so tells of no others. With
+    a region at least the items that have to do with it."""
     known = partial(store.items, house.store, valid_at=valid_at, known_at=known_at, status=status, visibility=tier)
     if not layer.inputs:
-        return known(layer.kind, muni=muni, bbox=bbox, since=since)
+        box = None if layer.geometry_from else region.box  # an area that is borrowed is in no statement
+        return known(layer.kind, muni=region.munis, bbox=box, since=since)
 
     def shown(table: RevisionTable) -> RevisionTable:
         names = house.catalogue.columns_of(table.kind, tier)
@@ -59,7 +55,7 @@ def items_of(
 
     def held(kind: str) -> RevisionTable:
         if kind in made:
-            return items_of(house, made[kind], status, valid_at, known_at, None, None, tier)
+            return items_of(house, made[kind], status, valid_at, known_at, tier)
         if kind.endswith(_ENDED):
             kind = kind.removesuffix(_ENDED)
             return shown(
@@ -83,7 +79,7 @@ def items_of(
         return replace(every, table=shown(every.table))
 
     seen = consolidate.AsAsked(layer.sightings, sighted, sighted)
-    return consolidate.within(consolidate.table(layer.kind, now, seen, valid_at), muni, bbox)
+    return consolidate.table(layer.kind, now, seen, valid_at, region)
 
 
 def features_of(
@@ -94,17 +90,18 @@ def features_of(
     known_at: datetime | None,
     *,
     tier: Visibility = "public",
-    muni: str | None = None,
-    bbox: tuple[float, float, float, float] | None = None,
+    region: Region = EVERYWHERE,
     lasting: bool = False,
     since: datetime | None = None,
 ) -> publish.FeatureTable:
-    table = items_of(house, layer, status, valid_at, known_at, muni, bbox, tier, since)
+    """The features of a layer in a region, as of two times."""
+    table = items_of(house, layer, status, valid_at, known_at, tier, since=since, region=region)
     borrowed: dict[str, bytes] = {}
     if layer.geometry_from is not None:
         codes = publish.areas_wanted(table)
         borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes, tier)
-    return publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
+    found = publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
+    return publish.within(found, region)
 
 
 def layer_geojson(
@@ -124,7 +121,8 @@ def layer_geojson(
         layer = house.catalogue.layer(layer_id)
         bring_up_to_date(house, [layer], known_at)
         now = house.now()
-        features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
+        region = _region(muni, bbox)
+        features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, region=region)
         return publish.layer_chunks(
             features,
             valid_at=valid_at or now,
@@ -132,6 +130,16 @@ def layer_geojson(
             published_at=now,
             freshness=sources_now(house, layer, tier),
         )
+
+
+def _region(muni: str | None, bbox: tuple[float, float, float, float] | None) -> Region:
+    return Region(None if muni is None else frozenset([muni]), bbox)
+
+
+def is_made_by_region(house: House, layer_id: str) -> bool:
+    """Whether a part of a layer costs less than all of it: what few statements make one item of, as of any time."""
+    layer = house.catalogue.layer(layer_id)
+    return bool(layer.inputs) and consolidate.is_made_by_region(layer.kind)
 
 
 def recorded(house: House, known_at: datetime) -> datetime | None:
@@ -148,14 +156,16 @@ def layer_as_known(
     known_at: datetime,
     since: datetime | None = None,
     status: Status = "actual",
+    region: Region = EVERYWHERE,
 ) -> Iterator[bytes]:
-    """One layer as GeoJSON in pieces, as the public may see it and as `layer_geojson` says; nothing is written.
+    """One layer as GeoJSON in pieces, as the public may see it and as `layer_geojson` says; nothing is written. With
+    a region that of it alone.
 
     With `since`: what held at some time from `since` to `valid_at`, each with the last it was. A consolidated layer
     is a picture of one time and has no such question: it is that of `valid_at`.
     """
     layer = house.catalogue.layer(layer_id)
-    features = features_of(house, layer, status, valid_at, known_at, since=since)
+    features = features_of(house, layer, status, valid_at, known_at, since=since, region=region)
     return publish.layer_chunks(
         features,
         valid_at=valid_at,
@@ -190,7 +200,8 @@ def layer_files(
                 )
         bring_up_to_date(house, [layer], known_at)
         now = house.now()
-        features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, muni=muni, bbox=bbox)
+        region = _region(muni, bbox)
+        features = features_of(house, layer, status, valid_at or now, known_at, tier=tier, region=region)
         found = publish.write_files(
             folder,
             features,

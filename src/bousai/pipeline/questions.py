@@ -128,7 +128,7 @@ def _behind(
     tier: Visibility,
 ) -> list[dict[str, Any]]:
     """The revisions that an item of a consolidated layer rests upon: all, or those of one field."""
-    table = items_of(house, layer, status, valid_at, known_at, None, None, tier)
+    table = items_of(house, layer, status, valid_at, known_at, tier)
     said = (table.props[n] for n, one in enumerate(table.item_id) if one == item_id)
     sources = [source for props in said for source in orjson.loads(props).get("sources", [])]
     wanted = [source["revision"] for source in sources if not field or field in source.get("attributes", [])]

@@ -9,7 +9,7 @@ has the messages. Add here: one module per output format and its line in `writer
 """
 
 from bousai.publish.alerts import alert_summary, plain_text, write_alerts
-from bousai.publish.features import FeatureTable, areas_wanted, features
+from bousai.publish.features import FeatureTable, areas_wanted, features, within
 from bousai.publish.geojson import layer_chunks
 from bousai.publish.tiles import Tiled, write_tiles
 from bousai.publish.tree import Published, standing, write_index, write_layer
@@ -27,6 +27,7 @@ __all__ = [
     "layer_chunks",
     "plain_text",
     "standing",
+    "within",
     "write_alerts",
     "write_files",
     "write_index",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import orjson
 import shapely
 
-from bousai.model import ReleasedLayer, RevisionTable, SmallRule, Status
+from bousai.model import Region, ReleasedLayer, RevisionTable, SmallRule, Status
 from bousai.publish.disclosure import suppressed
 from bousai.vocab.japanese_time import local
 from bousai.vocab.municipality import wards
@@ -77,6 +77,23 @@ def features(
             f"{layer.held.get(name, 'unnamed')}:{name}" if name else "small_count": number
             for name, number in sorted(withheld.items())
         },
+    )
+
+
+def within(table: FeatureTable, region: Region) -> FeatureTable:
+    """The features of a region: of its municipalities, and whose geometry touches its box."""
+    keep = np.array([region.has_muni(code) for code in table.muni_codes], dtype=bool)
+    if region.box is not None:
+        keep &= shapely.intersects(table.geometry, shapely.box(*region.box))
+    if keep.all():
+        return table
+    rows = np.flatnonzero(keep)
+    return replace(
+        table,
+        ids=[table.ids[n] for n in rows],
+        muni_codes=[table.muni_codes[n] for n in rows],
+        properties=[table.properties[n] for n in rows],
+        geometry=table.geometry[rows],
     )
 
 

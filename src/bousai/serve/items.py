@@ -6,7 +6,8 @@ who follows it sees one picture to its end, whatever is published meanwhile, fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -21,11 +22,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bousai.errors import CatalogueError
-from bousai.model import Status
+from bousai.model import EVERYWHERE, Region, Status
 from bousai.serve import crs, documents, filters, pages, query
 from bousai.serve.problem import Problem
 from bousai.serve.service import Service, service
-from bousai.serve.snapshots import Asked, Rows, Snapshot
+from bousai.serve.snapshots import Asked, Box, Rows, Snapshot
 
 GEOJSON = "application/geo+json"
 _PICTURE = frozenset({"crs", "datetime", "f", "known-at", "status"})
@@ -65,8 +66,13 @@ def routes(prefix: str, status: Status) -> list[BaseRoute]:
     ]
 
 
-async def picture(server: Service, layer_id: str, asked: Mapping[str, str], status: Status) -> Snapshot:
-    """The picture that the parameters `datetime` and `known-at` ask for; without them, the one that is published."""
+async def picture(
+    server: Service, layer_id: str, asked: Mapping[str, str], status: Status, region: Region = EVERYWHERE
+) -> Snapshot:
+    """The picture that the parameters `datetime` and `known-at` ask for; without them, the one that is published.
+
+    A region says that no more than it is wanted; there may be more.
+    """
     try:
         server.catalogue.layer(layer_id)
     except CatalogueError as error:
@@ -85,18 +91,62 @@ async def picture(server: Service, layer_id: str, asked: Mapping[str, str], stat
     def ask() -> Snapshot:
         valid_at = when.until or until_now.until
         assert valid_at is not None
-        return snapshots.as_asked(Asked(layer_id, status, valid_at, snapshots.known(known), when.since))
+        return snapshots.as_asked(Asked(layer_id, status, valid_at, snapshots.known(known), when.since, region))
 
     return await server.slowly(ask)
+
+
+async def picture_of(
+    server: Service, layer_id: str, feature_id: str, asked: Mapping[str, str], status: Status
+) -> tuple[Snapshot, int | None]:
+    """The picture that `picture` means, or a part of it, and the row of a feature; None where it is not there."""
+    if asked.keys() & {"datetime", "known-at"}:
+        # Where it is now it mostly was then, and that part of the picture is soon made.
+        now = await server.slowly(server.snapshots.published, layer_id, status)
+        row = None if now is None else await server.slowly(now.row_of, feature_id)
+        code = None if now is None or row is None else now.muni_of(row)
+        if code is not None:
+            part = await picture(server, layer_id, asked, status, Region(munis=frozenset([code])))
+            row = await server.slowly(part.row_of, feature_id)
+            if row is not None:
+                return part, row
+    snapshot = await picture(server, layer_id, asked, status)
+    return snapshot, await server.slowly(snapshot.row_of, feature_id)
+
+
+def _box(asked: Mapping[str, str]) -> Box:
+    system = crs.known("bbox-crs", asked["bbox-crs"]) if "bbox-crs" in asked else crs.CRS84
+    return query.degrees("bbox", crs.box_to_crs84(query.box("bbox", asked["bbox"]), system))
+
+
+_CELL = 0.5
+"""Degrees to which the box of a region is widened, so that a map that is moved a little asks for what there is."""
+
+
+def _region(asked: Mapping[str, str]) -> Region:
+    """The region to which a page is bound anyway."""
+    if "muni" in asked:
+        return Region(munis=frozenset(code for one in query.munis(asked["muni"]) for code in _codes(one)))
+    if "bbox" not in asked:
+        return EVERYWHERE
+    west, south, east, north = _box(asked)
+    if west > east:
+        return EVERYWHERE
+    low, high = (
+        [_CELL * edge(n / _CELL) for n in pair]
+        for edge, pair in ((math.floor, (west, south)), (math.ceil, (east, north)))
+    )
+    return Region(box=(low[0], low[1], high[0], high[1]))
+
+
+def _codes(code: str) -> Iterable[str]:
+    return [code] if len(code) == 5 else (f"{code}{n:03d}" for n in range(1000))
 
 
 def _select(server: Service, snapshot: Snapshot, asked: Mapping[str, str]) -> Rows:
     found: list[Rows] = []
     if "bbox" in asked:
-        system = crs.known("bbox-crs", asked["bbox-crs"]) if "bbox-crs" in asked else crs.CRS84
-        found.append(
-            snapshot.in_box(query.degrees("bbox", crs.box_to_crs84(query.box("bbox", asked["bbox"]), system)))
-        )
+        found.append(snapshot.in_box(_box(asked)))
     if "filter" in asked:
         language = query.language(asked.get("filter-lang", filters.LANGUAGES[0]), filters.LANGUAGES)
         system = crs.known("filter-crs", asked["filter-crs"]) if "filter-crs" in asked else crs.CRS84
@@ -123,7 +173,7 @@ async def page(request: Request, status: Status) -> Page:
         if snapshot is None:
             raise Problem(410, "cursor: that picture is no longer kept", remedy="begin again without a cursor")
     else:
-        snapshot = await picture(server, layer_id, asked, status)
+        snapshot = await picture(server, layer_id, asked, status, _region(asked))
     rows = await server.slowly(_select, server, snapshot, asked)
     end = begin + limit
     after = None
@@ -191,8 +241,7 @@ async def feature(request: Request, status: Status) -> tuple[Snapshot, int]:
     server = service(request)
     asked = query.only(request.query_params, _PICTURE)
     layer_id, feature_id = request.path_params["layer"], request.path_params["feature"]
-    snapshot = await picture(server, layer_id, asked, status)
-    row = await server.slowly(snapshot.row_of, feature_id)
+    snapshot, row = await picture_of(server, layer_id, feature_id, asked, status)
     if row is None:
         raise no_feature(snapshot, feature_id)
     return snapshot, row

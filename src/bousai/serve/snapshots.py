@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -31,7 +31,7 @@ import shapely
 
 from bousai import pipeline
 from bousai.catalogue import Catalogue
-from bousai.model import ReleasedLayer, Status
+from bousai.model import EVERYWHERE, Region, ReleasedLayer, Status
 from bousai.settings import Settings
 
 Rows = npt.NDArray[np.int64]
@@ -131,6 +131,11 @@ class Snapshot:
         text = self._file[start : self._file.find(_PROPERTIES, start)]
         return None if text == b"null" else text.decode()
 
+    def muni_of(self, row: int) -> str | None:
+        """The municipality of a feature (5 digits)."""
+        code = self._muni(row)
+        return None if code < 0 else f"{code:05d}"
+
     @cached_property
     def _boxes(self) -> npt.NDArray[np.float64]:
         """West, south, east, north of each feature; NaN where it has no geometry."""
@@ -212,19 +217,21 @@ def _lines(file: mmap.mmap, start: int) -> tuple[Rows, Rows]:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Which picture of a layer is asked for: what was true at `valid_at` (or at some time since `since`) and known at
-    `known_at`. Two that are equal have the same answer for ever."""
+    `known_at`, in a region. Two that are equal have the same answer for ever."""
 
     layer: str
     status: Status
     valid_at: datetime
     known_at: datetime
     since: datetime | None = None
+    region: Region = EVERYWHERE
 
     @property
     def key(self) -> str:
         """The key of its snapshot."""
         times = [at and at.astimezone(UTC).isoformat() for at in (self.valid_at, self.known_at, self.since)]
-        return _key(self.status, self.layer, sha256(orjson.dumps(times)).hexdigest()[:24])
+        where = [self.region.munis and sorted(self.region.munis), self.region.box]
+        return _key(self.status, self.layer, sha256(orjson.dumps([*times, *where])).hexdigest()[:24])
 
 
 def _key(status: Status, layer_id: str, what: str) -> str:
@@ -308,7 +315,12 @@ class Snapshots:
             self._thin()
 
     def as_asked(self, asked: Asked) -> Snapshot:
-        """The picture of two times, from the store. Raises `BousaiError` where it cannot be asked."""
+        """The picture of two times, from the store: all of it where that is there or costs no more than a part.
+        Raises `BousaiError` where it cannot be asked."""
+        if asked.region != EVERYWHERE:
+            whole = replace(asked, region=EVERYWHERE)
+            if self._kept(whole.key).exists() or not pipeline.is_made_by_region(self.house(), asked.layer):
+                asked = whole
 
         def make(key: str) -> Snapshot:
             path = self._kept(key)
@@ -380,6 +392,7 @@ class Snapshots:
                         known_at=asked.known_at,
                         since=asked.since,
                         status=asked.status,
+                        region=asked.region,
                     )
                 )
             aside.rename(path)

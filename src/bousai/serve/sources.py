@@ -36,18 +36,17 @@ async def _sources(request: Request, prefix: str, status: Status) -> Response:
     server = service(request)
     asked = query.only(request.query_params, _KNOWN)
     layer_id, feature_id = request.path_params["layer"], request.path_params["feature"]
-    snapshot = await items.picture(server, layer_id, asked, status)
-    found = await server.slowly(_found, server, snapshot, feature_id)
+    snapshot, row = await items.picture_of(server, layer_id, feature_id, asked, status)
+    if row is None:
+        raise items.no_feature(snapshot, feature_id)
+    found = await server.slowly(_found, server, snapshot, feature_id, row)
     body = {"layer": layer_id, "id": feature_id, "status": snapshot.status, "sources": found}
     if documents.wanted(request) == "html":
         return documents.html(request, "sources.html", base=f"{server.base(request)}{prefix}", **body)
     return documents.json(request, body)
 
 
-def _found(server: Service, snapshot: Snapshot, feature_id: str) -> list[dict[str, Any]]:
-    row = snapshot.row_of(feature_id)
-    if row is None:
-        raise items.no_feature(snapshot, feature_id)
+def _found(server: Service, snapshot: Snapshot, feature_id: str, row: int) -> list[dict[str, Any]]:
     properties = orjson.loads(snapshot.feature(row))["properties"]
     named, members = properties.get("sources"), properties.get("members")
     house = server.snapshots.house()

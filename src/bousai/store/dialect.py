@@ -335,17 +335,17 @@ def geometry_column(connection: Connection) -> str:
     return "r.geom" if is_sqlite(connection) else "ST_AsBinary(r.geom)"
 
 
-def in_box(connection: Connection) -> str:
-    """SQL predicate on revision `r` for the bound names :west :south :east :north.
+def in_box(connection: Connection, revision: str = "r") -> str:
+    """SQL predicate on a revision (by its name in the query) for the bound names :west :south :east :north.
 
     On SQLite the subquery keeps the planner on the R-tree (a join makes it walk the B-tree first).
     """
     if is_sqlite(connection):
         return (
-            "r.id IN (SELECT id FROM rtree_revision_geom"
+            f"{revision}.id IN (SELECT id FROM rtree_revision_geom"
             " WHERE minx <= :east AND maxx >= :west AND miny <= :north AND maxy >= :south)"
         )
-    return "r.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)"
+    return f"{revision}.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)"
 
 
 def extent(connection: Connection) -> str:

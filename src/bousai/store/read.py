@@ -77,11 +77,11 @@ def _box(bbox: tuple[float, float, float, float]) -> dict[str, float]:
     return dict(zip(("west", "south", "east", "north"), bbox, strict=True))
 
 
-def columns_of(connection: Connection) -> str:
+def columns_of(connection: Connection, more: str = "") -> str:
     return (
         "SELECT r.id, r.item_id, s.scope, r.muni_code, r.props,"
-        f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position, r.valid_from"
-        " FROM scope s JOIN revision r ON r.scope_id = s.id"
+        f" {dialect.geometry_column(connection)} AS geom, r.stated_by, r.opened_by, r.position,"
+        f" r.valid_from{more} FROM scope s JOIN revision r ON r.scope_id = s.id"
     )
 
 
@@ -100,7 +100,8 @@ def items(
     """Items of a kind as they were true at `valid_at` and known at `known_at` (None: all that is recorded), as a
     circle of readers may see them.
 
-    `muni` is a 5-digit code or several, `bbox` is west, south, east, north in degrees. Ordered by item id.
+    `muni` is a 5-digit code or several, `bbox` is west, south, east, north in degrees: with either, all statements of
+    the items of which one is of these municipalities, or touches the box (by its own box). Ordered by item id.
     With `since`, those that were true at some time from then to `valid_at`, both included, as they were last in it.
     The result's `known_at` is the recording time of the last bulletin that it takes into account.
     """
@@ -108,16 +109,22 @@ def items(
     bound: dict[str, Any] = {"kind": kind, "status": status, "valid": instant(valid_at)}
     if since is not None:
         bound["since"] = instant(since)
+    there: dict[str, str] = {}  # what makes an item one that is wanted, as a column of each of its statements
     if muni is not None:
-        where.append("r.muni_code IN :muni")
+        there["of_muni"] = "{}.muni_code IN :muni"
         bound["muni"] = [muni] if isinstance(muni, str) else sorted(muni)
     with store.engine.connect() as connection:
         bound["known"], recorded = _log_position(connection, known_at, visibility)
         if bbox is not None:
-            where.append(dialect.in_box(connection))
+            there["touches"] = dialect.in_box(connection, "{}")
             bound |= _box(bbox)
+        where += [
+            f"r.item_id IN (SELECT q.item_id FROM revision q WHERE {predicate.format('q')})"
+            for predicate in there.values()
+        ]
+        marks = "".join(f", ({predicate.format('r')}) AS {name}" for name, predicate in there.items())
         query = (
-            f"{columns_of(connection)} WHERE {' AND '.join(where)}"
+            f"{columns_of(connection, marks)} WHERE {' AND '.join(where)}"
             f" ORDER BY {dialect.bytewise(connection, 'r.item_id')}, r.id"
         )
         statement = sa.text(query)
@@ -127,6 +134,9 @@ def items(
         if since is not None:  # one item may have had several contents in the time
             last = {(row.scope, row.item_id): row for row in sorted(rows, key=lambda row: (row.valid_from, row.id))}
             rows = [row for row in rows if last[row.scope, row.item_id] is row]
+        for name in there:
+            wanted = {row.item_id for row in rows if getattr(row, name)}
+            rows = [row for row in rows if row.item_id in wanted]
         return table_of_rows(connection, rows, kind, status, valid_at, recorded)
 
 
