@@ -69,13 +69,23 @@ MapGroup = Literal[
 """The groups of the map's list of layers, in their order."""
 
 
+class Recent(BaseModel):
+    """How long something is news: `days` after the time in the column `by`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str
+    days: int
+
+
 class OnMap(BaseModel):
     """The place of a layer on the map page.
 
     `group` and `order` say where it stands in the list; `first` that it is shown to who chose nothing. `scale` names
     the colours (vocab/data/map_scale.csv) and `colour_by` the column whose value picks one; `or_by` the column that
     does where that is null. `label` is the column that names a feature. `where`: the features that have a place on
-    the map, where the layer tells of one thing at several levels. `easy` is its title in やさしい日本語.
+    the map, where the layer tells of one thing at several levels. `recent`: a thing without an end of its own, such
+    as an earthquake, is drawn for so many days after the time in a column. `easy` is its title in やさしい日本語.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +98,7 @@ class OnMap(BaseModel):
     or_by: str | None = None
     label: str | None = None
     where: dict[str, str] = {}
+    recent: Recent | None = None
     easy: str | None = None
 
 

@@ -159,6 +159,7 @@ def _listed(server: Service, status: Status, index: Mapping[str, Any]) -> list[d
                 "or_by": layer.map.or_by if layer.map.or_by in seen else None,
                 "label": layer.map.label if layer.map.label in seen else None,
                 "where": {name: value for name, value in layer.map.where.items() if name in seen},
+                "recent": layer.map.recent.model_dump() if layer.map.recent and layer.map.recent.by in seen else None,
                 "count": None if published is None else published["features"],
                 "bbox": None if published is None else published["bbox"],
                 "version": None if published is None else published["version"],

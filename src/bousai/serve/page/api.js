@@ -14,7 +14,7 @@ import * as state from "./state.js";
  *   licence_url: string}} Feed
  * @typedef {{id: string, group: string, first: boolean, title: Texts, description: Texts, geometry: string,
  *   areas: string | null, scale: string | null, colour_by: string | null, or_by: string | null, label: string | null,
- *   where: Record<string, string>, count: number | null, bbox: number[] | null, version: string | null,
+ *   where: Record<string, string>, recent: {by: string, days: number} | null, count: number | null, bbox: number[] | null, version: string | null,
  *   published_at: string | null, feeds: string[], file: string | null, bytes: number | null, tiles: string | null,
  *   items: string}} Layer
  * @typedef {{now: string, status: string, published_at: string | null, exercise: boolean, empty: boolean,
@@ -27,6 +27,10 @@ const WHOLE_BYTES = 400_000;
 const WISHED_BYTES = 3_000_000;
 const PAGE = 1000;
 const MOST = 20_000;
+/** The most that the server gives at once. */
+const AT_ONCE = "10000";
+/** How often a picture of another time is asked for again while the server still makes it. */
+const TURNS = 30;
 
 let ahead = 0; // of our clock, the server's, in ms
 /** @type {Layers | null} */
@@ -35,6 +39,9 @@ let listed = null;
 const kept = new Map();
 /** @type {Map<string, Promise<Field[]>>} */
 const columns = new Map();
+
+/** Requests about another time that have no answer yet. */
+let pending = 0;
 
 /** A request that was refused, in the server's words. */
 export class Refused extends Error {
@@ -96,11 +103,14 @@ export function moments() {
   return json(`${state.base}map/moments.json?status=${state.get().status}`);
 }
 
-/** The address of what a layer has in a box (null: everywhere) at the times of the state. @param {Layer} one @param {number[] | null} box */
+/** The address of what a layer has in a box at the times of the state. @param {Layer} one @param {number[]} box */
 export function inView(one, box) {
-  const { muni } = state.get();
-  const only = { ...(box && { bbox: box.map((n) => n.toFixed(4)).join(",") }), ...(muni && { muni }) };
-  return `${state.base}${one.items}${asked({ ...only, limit: "1000" })}`;
+  return `${state.base}${one.items}${asked({ bbox: box.map((n) => n.toFixed(4)).join(","), limit: AT_ONCE })}`;
+}
+
+/** The same of a municipality. @param {Layer} one @param {string} muni */
+export function inMuni(one, muni) {
+  return `${state.base}${one.items}${asked({ muni, limit: AT_ONCE })}`;
 }
 
 /** Whether the features of a layer are asked all at once; else those in view. @param {Layer} one */
@@ -116,7 +126,22 @@ export function isListable(one) {
 /** A layer's address for the times of the state, as GeoJSON. @param {Layer} one */
 export function address(one) {
   const { at, known } = state.get();
-  return one.file && !at && !known ? state.base + one.file : `${state.base}${one.items}${asked({})}`;
+  return one.file && !at && !known ? state.base + one.file : `${state.base}${one.items}${asked({ limit: AT_ONCE })}`;
+}
+
+/** Of a layer that makes the ground of the map: what it has now, whatever the clocks say. @param {Layer} one @param {{bbox?: number[], muni?: string, limit?: number}} [only] */
+export function ground(one, only = {}) {
+  if (!only.bbox && !only.muni && one.file) {
+    const url = `${state.base}${one.file}`;
+    return remembered(kept, `${url}#${one.version}`, async () => whole(await json(url)));
+  }
+  const query = new URLSearchParams({
+    limit: String(only.limit ?? PAGE),
+    ...(only.bbox && { bbox: only.bbox.map((n) => n.toFixed(5)).join(",") }),
+    ...(only.muni && { muni: only.muni }),
+  });
+  const url = `${state.base}${one.items}?${query}`;
+  return remembered(kept, `${url}#${one.version}`, async () => whole(await json(url)));
 }
 
 /**
@@ -226,12 +251,33 @@ function remembered(where, key, ask) {
   return asking;
 }
 
-/** @param {string} url @param {AbortSignal} [signal] @returns {Promise<any>} */
+/**
+ * A picture of another time may take the server longer than it lets anybody wait: it says when to ask again.
+ * @param {string} url @param {AbortSignal} [signal] @returns {Promise<any>}
+ */
 async function json(url, signal) {
-  const answer = await fetch(url, { headers: { Accept: "application/geo+json, application/json" }, signal });
-  if (!answer.ok) {
-    const problem = await answer.json().catch(() => ({}));
-    throw new Refused(answer.status, problem.detail ?? `${answer.status} ${answer.statusText}`, problem.remedy ?? "");
+  const past = /[?&](datetime|known-at)=/.test(url);
+  if (past) waiting(1);
+  try {
+    for (let turn = 0; ; turn += 1) {
+      const answer = await fetch(url, { headers: { Accept: "application/geo+json, application/json" }, signal });
+      if (answer.ok) return await answer.json();
+      const seconds = Number(answer.headers.get("Retry-After"));
+      if (!past || answer.status !== 503 || !(seconds > 0) || turn === TURNS) {
+        const problem = await answer.json().catch(() => ({}));
+        const cause = problem.detail ?? `${answer.status} ${answer.statusText}`;
+        throw new Refused(answer.status, cause, problem.remedy ?? "");
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(seconds, 10) * 1000));
+      signal?.throwIfAborted();
+    }
+  } finally {
+    if (past) waiting(-1);
   }
-  return answer.json();
+}
+
+/** @param {1 | -1} by */
+function waiting(by) {
+  pending += by;
+  document.dispatchEvent(new CustomEvent("bousai:waiting", { detail: pending }));
 }

@@ -23,13 +23,38 @@ async function start() {
   await Promise.all([load(), api.layers()]);
   language();
   languages();
+  new MutationObserver((changes) => {
+    for (const { target, addedNodes } of changes) {
+      if (target.nodeType === Node.TEXT_NODE) foreign(target);
+      for (const one of addedNodes) foreign(one);
+    }
+  }).observe(document.body, { childList: true, characterData: true, subtree: true });
   asOf();
   panel.mount(element("layers"), element("search"));
   details.mount(element("details"), element("details-body"));
-  for (const [id, part] of PARTS) part().then((one) => one.mount(element(id)), failed);
+  for (const [id, part] of PARTS)
+    part()
+      .then((one) => one.mount(element(id)))
+      .catch(failed);
   // After the first paint: whoever reads the list and the table does not wait for the map.
-  requestAnimationFrame(() => setTimeout(() => import("./map.js").then((map) => map.mount(element("map")), failed)));
+  requestAnimationFrame(() => setTimeout(drawMap));
   setInterval(again, AGAIN_MS);
+}
+
+/** The map; where a part of it cannot be had, that is said, with a way to try again. */
+async function drawMap() {
+  const said = element("map-words");
+  try {
+    const map = await import("./map.js");
+    await map.mount(element("map"));
+  } catch (error) {
+    console.error(error);
+    const again_ = document.createElement("button");
+    again_.type = "button";
+    again_.textContent = t("try_again");
+    again_.addEventListener("click", () => location.reload());
+    said.replaceChildren(`${t("part_failed")} `, again_);
+  }
 }
 
 /** Words, title and language of the page. */
@@ -37,6 +62,7 @@ function language() {
   document.documentElement.lang = htmlLang();
   document.title = (state.get().status === "exercise" ? "【訓練】" : "") + t("page_title");
   fill(document);
+  foreign(document.body);
 }
 
 function languages() {
@@ -67,6 +93,28 @@ function languages() {
     language();
     asOf();
   });
+}
+
+/**
+ * On a page in English the words of the sources are still Japanese, and marked as such: a screen reader would spell
+ * them out in English (WCAG 2.2, 3.1.2).
+ * @param {Node} root
+ */
+function foreign(root) {
+  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let one = root.nodeType === Node.TEXT_NODE ? root : texts.nextNode(); one; one = texts.nextNode()) {
+    const parent = one.parentElement;
+    if (!parent) continue;
+    const marked = "foreign" in parent.dataset;
+    const wanted = htmlLang() === "en" && /[\u3040-\u30ff\u3400-\u9fff]/.test(one.nodeValue ?? "");
+    if (wanted && !parent.lang) {
+      parent.lang = "ja";
+      parent.dataset.foreign = "";
+    } else if (marked && !wanted) {
+      parent.removeAttribute("lang");
+      delete parent.dataset.foreign;
+    }
+  }
 }
 
 /** When what is shown was published, and how long ago that is. */
@@ -102,6 +150,7 @@ async function again() {
     await api.layers();
     element("notice").textContent = "";
     panel.refresh();
+    document.dispatchEvent(new CustomEvent("bousai:again"));
     if (
       before !==
       api

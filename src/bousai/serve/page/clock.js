@@ -1,4 +1,4 @@
-// Two clocks: what was true at one time, and what had reached this installation by another. Japan's time on the page.
+// Two clocks: what was stated for one time, and what had reached this installation by another. Japan's time on the page.
 
 import * as api from "./api.js";
 import * as state from "./state.js";
@@ -7,13 +7,18 @@ import { t, time } from "./words.js";
 /** @typedef {{issued: string[], recorded: string[], thinned: boolean}} Moments */
 
 const STEP_MS = 1500;
+/** How many changes a film shows that begins by itself. */
+const FILM = 40;
 
 /** @type {HTMLElement} */
 let place;
+/** What is shown, in a sentence; it stays, so that a screen reader hears what changes in it. @type {HTMLElement} */
+let sentence;
+/** @type {HTMLElement} */
+let waits;
 /** @type {Moments | null} */
 let moments = null;
 let open = false;
-let together = false;
 /** @type {number | undefined} */
 let playing;
 
@@ -22,19 +27,37 @@ export async function mount(element) {
   place = element;
   place.setAttribute("role", "region");
   open = state.get().at !== null || state.get().known !== null;
+  sentence = document.createElement("p");
+  sentence.className = "clock-sentence";
+  sentence.setAttribute("role", "status");
+  waits = document.createElement("p");
+  waits.className = "clock-waits";
+  waits.setAttribute("aria-live", "polite");
   state.subscribe((now, before) => {
     if (now.at !== before.at || now.known !== before.known || now.lang !== before.lang) draw();
+    else if (now.together !== before.together) draw();
+  });
+  document.addEventListener("bousai:waiting", (event) => {
+    const many = /** @type {CustomEvent<number>} */ (event).detail;
+    const words = many > 0 ? t("clock_waits") : "";
+    if (waits.textContent !== words) waits.textContent = words;
+  });
+  // Something new was published: there are new moments to stop at.
+  document.addEventListener("bousai:published", () => {
+    if (open) load(true);
+    else moments = null;
   });
   draw();
   if (open) await load();
 }
 
-async function load() {
-  if (moments) return;
+/** @param {boolean} [anew] */
+async function load(anew) {
+  if (moments && !anew) return;
   try {
     moments = await api.moments();
   } catch {
-    moments = { issued: [], recorded: [], thinned: false };
+    moments ??= { issued: [], recorded: [], thinned: false };
   }
   draw();
 }
@@ -44,10 +67,8 @@ function draw() {
   const focus = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.clock;
   place.setAttribute("aria-label", t("clock"));
   document.body.classList.toggle("past", at !== null || known !== null);
-  const sentence = document.createElement("p");
-  sentence.className = "clock-sentence";
-  sentence.setAttribute("role", "status");
-  sentence.textContent = words();
+  const said = words();
+  if (sentence.textContent !== said) sentence.textContent = said;
   const toggle = button("clock_open", () => {
     open = !open;
     stop();
@@ -56,11 +77,16 @@ function draw() {
   });
   toggle.setAttribute("aria-expanded", String(open));
   toggle.textContent = t(open ? "clock_close" : "clock_open");
-  const line = document.createElement("div");
-  line.className = "clock-line";
-  line.append(sentence, toggle);
-  if (at || known) line.append(button("clock_now", () => now()));
-  place.replaceChildren(line);
+  let line = place.querySelector(".clock-line");
+  if (!line) {
+    line = document.createElement("div");
+    line.className = "clock-line";
+    line.append(sentence, waits);
+    place.append(line);
+  }
+  for (const one of line.querySelectorAll("button")) one.remove();
+  waits.before(toggle, ...(at || known ? [button("clock_now", () => now())] : []));
+  place.querySelector(".clock-controls")?.remove();
   if (open) place.append(controls());
   if (focus) /** @type {HTMLElement | null} */ (place.querySelector(`[data-clock="${focus}"]`))?.focus();
 }
@@ -83,12 +109,11 @@ function controls() {
   const lock = document.createElement("label");
   const check = document.createElement("input");
   check.type = "checkbox";
-  check.checked = together;
+  check.checked = state.get().together;
   check.dataset.clock = "together";
-  check.addEventListener("change", () => {
-    together = check.checked;
-    if (together) state.set({ known: state.get().at });
-  });
+  check.addEventListener("change", () =>
+    state.set({ together: check.checked, ...(check.checked && { known: state.get().at }) }),
+  );
   lock.append(check, ` ${t("clock_together")}`);
   const steps = document.createElement("div");
   steps.className = "clock-steps";
@@ -129,15 +154,38 @@ function dial(which, ticks) {
     slider.setAttribute("aria-valuetext", says());
   });
   slider.addEventListener("change", () => choose(which, ticks[Number(slider.value)] ?? null));
+  const ends = document.createElement("p");
+  ends.className = "clock-ends";
+  ends.setAttribute("aria-hidden", "true");
+  for (const words_ of ticks.length ? [time(ticks[0]), t("clock_latest")] : []) {
+    ends.append(Object.assign(document.createElement("span"), { textContent: words_ }));
+  }
+  box.append(legend, slider, ends, output, exact(which));
+  return box;
+}
+
+/**
+ * A field for any time. It counts when it is sent: while somebody types, every key makes another time of it.
+ * @param {"at" | "known"} which
+ */
+function exact(which) {
+  const form = document.createElement("form");
   const field = document.createElement("input");
   field.type = "datetime-local";
   field.dataset.clock = `${which}-field`;
   field.value = local(state.get()[which]);
-  field.addEventListener("change", () => choose(which, field.value ? `${field.value}:00+09:00` : null));
   const label = document.createElement("label");
   label.append(`${t("clock_exact")} `, field, " JST");
-  box.append(legend, slider, output, label);
-  return box;
+  const go = document.createElement("button");
+  go.type = "submit";
+  go.textContent = t("clock_go");
+  go.dataset.clock = `${which}-go`;
+  form.append(label, go);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    choose(which, field.value ? `${field.value}:00+09:00` : null);
+  });
+  return form;
 }
 
 /** The last moment that is not after the clock. @param {"at" | "known"} which @param {string[]} ticks */
@@ -153,7 +201,8 @@ function choose(which, time_) {
   // Within the minute in which something was issued: all of it, not what was before.
   const end = time_ === null ? null : time_.replace(/:00(?:\.\d+)?([+-]\d\d:\d\d)$/, ":59$1");
   const set = end !== null && Date.parse(end) > api.now() ? present(/** @type {string} */ (time_)) : end;
-  state.set(which === "at" && together ? { at: set, known: set } : { [which]: set });
+  const both = which === "at" && state.get().together;
+  state.set(both ? { at: set, known: set } : { [which]: set }, playing !== undefined);
 }
 
 /** A minute that is not over yet is known up to now; what lies ahead is now. @param {string} time_ */
@@ -176,7 +225,8 @@ function play() {
     draw();
     return;
   }
-  if (state.get().at === null) choose("at", moments?.issued[0] ?? null);
+  const ticks = moments?.issued ?? [];
+  if (state.get().at === null) choose("at", ticks[Math.max(0, ticks.length - FILM)] ?? null);
   playing = setInterval(() => step(1), STEP_MS);
   draw();
 }
@@ -188,8 +238,7 @@ function stop() {
 
 function now() {
   stop();
-  together = false;
-  state.set({ at: null, known: null });
+  state.set({ at: null, known: null, together: false });
 }
 
 /** A time as the field has it: Japan's, without offset. @param {string | null} iso */

@@ -16,6 +16,10 @@ const GSI = "https://cyberjapandata.gsi.go.jp/xyz/pale/{z}/{x}/{y}.png";
 const IN_VIEW = 2000;
 const FROM_ZOOM = { point: 9, line: 9, polygon: 11, none: 22 };
 const FONT = ["sans-serif"];
+/** Publishers that are named on the map itself. */
+const CREDITED = 4;
+/** The line that names them. */
+const credits = panel.make("div", "maplibregl-ctrl maplibregl-ctrl-attrib credits");
 
 /** @type {any} */
 let map;
@@ -23,8 +27,18 @@ let map;
 let maplibre;
 /** Layers that are on the map: id → what has to be done to take one off. @type {Map<string, AbortController>} */
 const drawn = new Map();
-/** What the reader should know of each layer on the map. @type {Map<string, string>} */
+/**
+ * What the reader should know of each layer on the map: it is asked for, it could not be had, it wants a nearer view,
+ * a part of it is drawn, some of it has no place, some of it is too old to be news.
+ * @typedef {{waits?: boolean, failed?: boolean, zoom?: boolean, cut?: [number, number], placeless?: number,
+ *   older?: number}} Told
+ */
+/** @type {Map<string, Told>} */
 const told = new Map();
+/** Layers that have turned out to be large at the time that is shown. @type {Set<string>} */
+const large = new Set();
+/** The municipality that is chosen and has no area here. @type {string | null} */
+let nowhere = null;
 /** Features on the map, to be found again by layer and number. @type {Map<string, Feature[]>} */
 const features = new Map();
 /** Features that have just the same area, by layer: the gravest of them is drawn, all of them can be pointed at. */
@@ -73,11 +87,11 @@ export async function mount(element) {
       minZoom: 3,
       maxZoom: 18,
       fadeDuration: 0,
-      locale: {
-        "NavigationControl.ZoomIn": t("zoom_in_button"),
-        "NavigationControl.ZoomOut": t("zoom_out_button"),
-        "Map.Title": t("map_label"),
-      },
+      // What is drawn is to be on paper too.
+      canvasContextAttributes: { preserveDrawingBuffer: true },
+      // With one finger a page is scrolled, and on a phone the map fills its width.
+      cooperativeGestures: window.matchMedia("(pointer: coarse)").matches,
+      locale: locale(),
     });
   } catch {
     say(t("map_no_webgl"));
@@ -90,7 +104,8 @@ export async function mount(element) {
   map.addControl(new maplibre.ScaleControl({ maxWidth: 120 }), "bottom-left");
   map.addControl(new maplibre.AttributionControl({ compact: false }), "bottom-right");
   map.addControl({ onAdd: background, onRemove() {} }, "bottom-left");
-  element.querySelector("canvas")?.setAttribute("aria-label", t("map_label"));
+  map.addControl({ onAdd: () => credits, onRemove() {} }, "bottom-right");
+  controls();
   map.on("styleimagemissing", (/** @type {{id: string}} */ event) => image(event.id));
   map.on("error", (/** @type {{error: Error}} */ event) => console.warn(event.error?.message));
   await map.once("load");
@@ -100,10 +115,41 @@ export async function mount(element) {
   map.on("mousemove", hover);
   state.subscribe(changed);
   document.addEventListener("bousai:published", () => draw(true));
+  document.addEventListener("bousai:again", () => retry());
   await draw(false);
   if (state.get().muni && !view) await frame(state.get().muni);
   else outline(state.get().muni);
   element.dataset.ready = "true";
+}
+
+/** What the library says by itself. */
+function locale() {
+  return {
+    "NavigationControl.ZoomIn": t("zoom_in_button"),
+    "NavigationControl.ZoomOut": t("zoom_out_button"),
+    "CooperativeGesturesHandler.WindowsHelpText": t("map_wheel"),
+    "CooperativeGesturesHandler.MacHelpText": t("map_wheel"),
+    "CooperativeGesturesHandler.MobileHelpText": t("map_fingers"),
+    "Map.Title": t("map_label"),
+  };
+}
+
+/** The words of the controls in the language of the page. */
+function controls() {
+  const all = /** @type {HTMLElement} */ (map.getContainer());
+  const name = (/** @type {string} */ selector, /** @type {string} */ words_) => {
+    const one = all.querySelector(selector);
+    one?.setAttribute("aria-label", words_);
+    if (one?.hasAttribute("title")) one.setAttribute("title", words_);
+  };
+  name("canvas", t("map_label"));
+  name(".maplibregl-ctrl-zoom-in", t("zoom_in_button"));
+  name(".maplibregl-ctrl-zoom-out", t("zoom_out_button"));
+  name(".home", t("home_button"));
+  const label = all.querySelector(".background label");
+  label?.setAttribute("title", t("basemap_note"));
+  const said = label?.querySelector("span");
+  if (said) said.textContent = t("basemap");
 }
 
 /** The style without any layer: sea, and land where we know it. */
@@ -186,7 +232,7 @@ async function landHere(layer) {
   try {
     const small = layer.bytes !== null && layer.bytes < 1_000_000 && layer.file;
     if (!small && map.getZoom() < 7) return;
-    const found = await api.features(layer, small ? {} : { bbox: box(), limit: 300 });
+    const found = await api.ground(layer, small ? {} : { bbox: box(), limit: 300 });
     map.getSource("land").setData({ type: "FeatureCollection", features: found.features });
   } catch (error) {
     console.warn(error);
@@ -197,7 +243,10 @@ async function landHere(layer) {
 function changed(now, before) {
   if (now.at !== before.at || now.known !== before.known) draw(true);
   else if (now.layers !== before.layers) draw(false);
-  if (now.lang !== before.lang) words();
+  if (now.lang !== before.lang) {
+    controls();
+    words();
+  }
   if (now.muni !== before.muni) frame(now.muni);
   if (now.selected !== before.selected) mark(now.selected);
   if (now.view && JSON.stringify(now.view) !== JSON.stringify(here()))
@@ -206,6 +255,7 @@ function changed(now, before) {
 
 /** Bring the layers on the map to those that are ticked. @param {boolean} anew everything is asked again */
 async function draw(anew) {
+  if (anew) large.clear();
   const wanted = panel.shown().filter((id) => api.layer(id));
   for (const id of [...drawn.keys()]) if (anew || !wanted.includes(id)) remove(id);
   // The first in the list lies on top, points over lines over areas.
@@ -248,11 +298,10 @@ function add(layer, before) {
   drawn.set(layer.id, new AbortController());
   if (layer.geometry === "none") return;
   const tiled = usesTiles(layer);
-  const credit = [...new Set(layer.feeds.map((id) => api.known().feeds[id]?.credit).filter(Boolean))];
   map.addSource(
     layer.id,
     tiled
-      ? { type: "vector", url: `pmtiles://${state.base}${layer.tiles}`, attribution: plainText(credit[0] ?? "") }
+      ? { type: "vector", url: `pmtiles://${state.base}${layer.tiles}` }
       : { type: "geojson", data: NOTHING, promoteId: "n" },
   );
   const step = tiled ? scale.stepExpression(layer) : ["get", "s"];
@@ -332,37 +381,63 @@ function usesTiles(layer) {
 
 /** Fetch what a layer shows and put it on the map. @param {Layer} layer */
 async function load(layer) {
-  if (layer.geometry === "none" || !drawn.has(layer.id) || usesTiles(layer)) return;
-  const whole = api.isSmall(layer);
+  if (!drawn.has(layer.id) || usesTiles(layer)) return;
+  // How much there was at another time is known when it was asked for: a part of it, as long as that may be all.
+  const { at, known } = state.get();
+  const whole = api.isSmall(layer) && !large.has(layer.id);
   if (!whole && map.getZoom() < FROM_ZOOM[/** @type {keyof typeof FROM_ZOOM} */ (layer.geometry)]) {
     drawn.get(layer.id)?.abort();
     fill(layer, []);
-    told.set(layer.id, "zoom");
+    told.set(layer.id, { zoom: true });
     return;
   }
   if (whole && features.has(layer.id)) return;
   drawn.get(layer.id)?.abort();
   const running = new AbortController();
   drawn.set(layer.id, running);
+  told.set(layer.id, { waits: true });
+  words();
   try {
-    const found = await api.features(layer, whole ? {} : { bbox: box(), limit: IN_VIEW, signal: running.signal });
+    const only = whole
+      ? at || known
+        ? { limit: IN_VIEW, signal: running.signal }
+        : {}
+      : { bbox: box(), limit: IN_VIEW, signal: running.signal };
+    const found = await api.features(layer, only);
     if (running.signal.aborted) return;
-    fill(layer, found.features);
-    if (found.features.length < found.matched) told.set(layer.id, `cut/${found.features.length}/${found.matched}`);
-    else told.delete(layer.id);
+    if (whole && found.features.length < found.matched) {
+      large.add(layer.id);
+      await load(layer);
+      return;
+    }
+    const cut = found.features.length < found.matched;
+    told.set(layer.id, {
+      ...fill(layer, found.features),
+      ...(cut && { cut: [found.features.length, found.matched] }),
+    });
   } catch (error) {
     if (running.signal.aborted) return;
-    told.set(layer.id, "failed");
+    told.set(layer.id, { failed: true });
     console.warn(error);
+  } finally {
+    words();
   }
 }
 
-/** @param {Layer} layer @param {Feature[]} found */
+/** Ask again for what could not be had. */
+function retry() {
+  for (const [id, of] of told) {
+    const layer = of.failed && api.layer(id);
+    if (layer) load(layer);
+  }
+}
+
+/** Draw features. Returns of how many of those that are wanted the map has nothing. @param {Layer} layer @param {Feature[]} found */
 function fill(layer, found) {
-  const wanted = Object.entries(layer.where);
-  const placed = found.filter(
-    (one) => one.geometry && wanted.every(([name, value]) => one.properties[name] === value),
-  );
+  const where = Object.entries(layer.where);
+  const wanted = found.filter((one) => where.every(([name, value]) => one.properties[name] === value));
+  const news = wanted.filter((one) => isNews(layer, one));
+  const placed = news.filter((one) => one.geometry);
   features.set(layer.id, placed);
   const steps = placed.map((one) => scale.stepOf(layer, one.properties));
   const ranks = scale.steps(layer).map((one) => one.rank);
@@ -385,20 +460,50 @@ function fill(layer, found) {
       properties: { n, s: steps[n], top: tops.has(n) },
     })),
   });
+  const [older, placeless] = [wanted.length - news.length, news.length - placed.length];
+  return { ...(older && { older }), ...(placeless && { placeless }) };
+}
+
+/** Whether something is young enough for the map: an earthquake has no end of its own. @param {Layer} layer @param {Feature} one */
+function isNews(layer, one) {
+  if (!layer.recent) return true;
+  const then = state.get().at;
+  const from = (then === null ? api.now() : Date.parse(then)) - layer.recent.days * 86_400_000;
+  const at = one.properties[layer.recent.by] ?? one.properties.issued_at;
+  return !at || Date.parse(at) >= from;
 }
 
 /** What the reader should know of what is drawn. */
 function words() {
   const title = (/** @type {string} */ id) => pick(/** @type {Layer} */ (api.layer(id)).title);
-  const of = (/** @type {string} */ what) => [...told].filter(([, said]) => said.startsWith(what)).map(([id]) => id);
+  const titles = (/** @type {"waits" | "zoom"} */ what) =>
+    [...told].flatMap(([id, of]) => (of[what] ? [title(id)] : [])).join(t("list_comma"));
+  const counts = (/** @type {"placeless" | "older"} */ what) =>
+    [...told].flatMap(([id, of]) => (of[what] ? [t("map_count", { layer: title(id), n: number(of[what]) })] : []));
   const lines = [];
-  if (of("zoom").length) lines.push(t("map_zoom_in", { layers: of("zoom").map(title).join(t("list_comma")) }));
-  for (const id of of("cut")) {
-    const [, n, all] = (told.get(id) ?? "").split("/");
-    lines.push(t("map_cut", { layer: title(id), n: number(Number(n)), of: number(Number(all)) }));
+  if (titles("waits")) lines.push(t("map_waits", { layers: titles("waits") }));
+  if (titles("zoom")) lines.push(t("map_zoom_in", { layers: titles("zoom") }));
+  for (const [id, { cut, failed }] of told) {
+    const layer = title(id);
+    if (cut) lines.push(t("map_cut", { layer, n: number(cut[0]), of: number(cut[1]) }));
+    if (failed) lines.push(t("map_layer_failed", { layer }));
   }
-  for (const id of of("failed")) lines.push(t("map_layer_failed", { layer: title(id) }));
+  const [placeless, older] = [counts("placeless"), counts("older")].map((one) => one.join(t("list_comma")));
+  if (placeless) lines.push(t("map_placeless", { layers: placeless }));
+  if (older) lines.push(t("map_older", { layers: older }));
+  if (nowhere) lines.push(t("map_muni_nowhere"));
   say(lines.join("\n"));
+  credit();
+}
+
+/** Whose the layers on the map are, as far as there is room; each one's own lines stand in the list of layers. */
+function credit() {
+  const feeds = [...drawn.keys()].flatMap((id) => api.layer(id)?.feeds ?? []);
+  const names = [...new Set(feeds.map((id) => api.known().feeds[id]?.publisher).filter(Boolean))];
+  const more = names.length - CREDITED;
+  const text = names.slice(0, CREDITED).join(t("list_comma")) + (more > 0 ? t("map_credits_more", { n: more }) : "");
+  const said = names.length ? t("map_credits", { names: text }) : "";
+  if (credits.textContent !== said) credits.textContent = said;
 }
 
 /** @param {string} text */
@@ -480,9 +585,12 @@ function mark(selected) {
 /** Outline a municipality. Returns its areas. @param {string | null} code @returns {Promise<Feature[]>} */
 async function outline(code) {
   const layer = api.layer("municipality");
-  const found = code && layer ? await api.features(layer, { muni: code, limit: 50 }).catch(() => null) : null;
-  map.getSource("chosen").setData({ type: "FeatureCollection", features: found?.features ?? [] });
-  return found?.features ?? [];
+  const found = code && layer ? await api.ground(layer, { muni: code, limit: 50 }).catch(() => null) : null;
+  const areas = (found?.features ?? []).filter((one) => one.geometry);
+  map.getSource("chosen").setData({ type: "FeatureCollection", features: areas });
+  nowhere = code && found && areas.length === 0 ? code : null;
+  words();
+  return areas;
 }
 
 /** Show a municipality. @param {string | null} code */
@@ -530,7 +638,7 @@ function home() {
 
 function homeButton() {
   const group = panel.make("div", "maplibregl-ctrl maplibregl-ctrl-group");
-  const button = /** @type {HTMLButtonElement} */ (panel.make("button", "", "⌂"));
+  const button = /** @type {HTMLButtonElement} */ (panel.make("button", "home", "⌂"));
   button.type = "button";
   button.title = t("home_button");
   button.setAttribute("aria-label", t("home_button"));
@@ -590,13 +698,6 @@ function image(id) {
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   scale.fillPattern(pen, step, canvas.width);
   map.addImage(id, pen.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: ratio });
-}
-
-/** Text for MapLibre's line of credits, which takes HTML. @param {string} text */
-function plainText(text) {
-  const one = document.createElement("span");
-  one.textContent = text;
-  return one.innerHTML;
 }
 
 /** @param {string} path */

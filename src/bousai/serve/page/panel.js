@@ -10,7 +10,7 @@ import { ago, number, pick, t, time } from "./words.js";
 /** @typedef {import("./api.js").Layer} Layer @typedef {import("./api.js").Feed} Feed */
 
 /** States of a source that mean that its layer may lack something. */
-const DOUBTFUL = ["late", "dead", "held"];
+export const DOUBTFUL = ["late", "dead", "held"];
 
 /** @type {HTMLElement} */
 let list;
@@ -132,13 +132,17 @@ function health(layer) {
   const feeds = layer.feeds.map((id) => api.known().feeds[id]).filter(Boolean);
   const line = make("p", "health");
   if (layer.published_at === null) return line;
+  const { at, known } = state.get();
+  if (at || known) line.append(make("span", "note", t("health_is_now")));
   const good = feeds.filter((feed) => !DOUBTFUL.includes(feed.state) && feed.state !== "paused");
   const bad = feeds.filter((feed) => DOUBTFUL.includes(feed.state));
-  const newest = good
+  // Where nobody is well, how old the last is says more than ever.
+  const newest = (good.length ? good : bad)
     .map((feed) => feed.last_fetch_at ?? "")
     .sort()
     .at(-1);
   if (newest) line.append(make("span", "age", t("fetched_ago", { age: ago(newest) })));
+  else if (bad.length) line.append(make("span", "age", t("never_fetched")));
   if (bad.length) {
     const all = bad.length === feeds.length;
     const kinds = [...new Set(bad.map((feed) => t(`feed_${feed.state}`)))].join(t("list_comma"));
@@ -261,8 +265,41 @@ function drawSearch() {
   field.addEventListener("keydown", (event) => move(event, field, found));
   const chosen = make("p", "chosen");
   chosen.id = "muni-chosen";
-  search.replaceChildren(label, field, found, said, chosen);
+  search.replaceChildren(label, field, found, said, browse(), chosen);
   drawChosen();
+}
+
+/** All municipalities, by prefecture, for who does not type. */
+function browse() {
+  const box = /** @type {HTMLDetailsElement} */ (make("details", "browse"));
+  box.append(make("summary", "", t("choose_pref")));
+  box.addEventListener("toggle", async () => {
+    if (!box.open || box.childElementCount > 1) return;
+    const all = await load().catch(() => []);
+    const pref = chooser(t("choose_pref"), [...new Set(all.map(([, name]) => name))]);
+    const muni = chooser(t("choose_muni"), []);
+    muni.select.disabled = true;
+    pref.select.addEventListener("change", () => {
+      const those = all.filter(([, name]) => name === pref.select.value);
+      const options = those.map(([code, , name, layers]) => new Option(layers ? `${name} ●` : name, code));
+      muni.select.replaceChildren(new Option("", ""), ...options);
+      muni.select.disabled = those.length === 0;
+    });
+    muni.select.addEventListener("change", () => {
+      if (muni.select.value) state.set({ muni: muni.select.value });
+    });
+    box.append(pref.label, muni.label);
+  });
+  return box;
+}
+
+/** @param {string} title @param {string[]} names_ */
+function chooser(title, names_) {
+  const select = /** @type {HTMLSelectElement} */ (make("select"));
+  select.append(new Option("", ""), ...names_.map((one) => new Option(one, one)));
+  const label = make("label");
+  label.append(make("span", "", title), select);
+  return { select, label };
 }
 
 async function load() {
@@ -276,7 +313,7 @@ async function drawChosen() {
   if (!place) return;
   place.replaceChildren();
   if (!muni) return;
-  const name = (await load()).find(([code]) => code === muni);
+  const name = (await load().catch(() => [])).find(([code]) => code === muni);
   const clear = make("button", "quiet", t("muni_clear"));
   /** @type {HTMLButtonElement} */ (clear).type = "button";
   clear.addEventListener("click", () => state.set({ muni: null }));
@@ -286,9 +323,12 @@ async function drawChosen() {
 /** @param {HTMLInputElement} field @param {HTMLElement} found @param {HTMLElement} said */
 async function look(field, found, said) {
   const wanted = field.value.normalize("NFKC").trim();
-  const all = await load();
+  const all = await load().catch(() => []);
   const fits = wanted
-    ? all.filter(([code, pref, name]) => (pref + name).includes(wanted) || code.startsWith(wanted.slice(0, 5)))
+    ? all.filter(
+        ([code, pref, name]) =>
+          (pref + name).includes(wanted) || (/^\d+$/.test(wanted) && code.startsWith(wanted.slice(0, 5))),
+      )
     : all.filter(([, , , layers]) => layers > 0);
   const best = fits.sort((one, other) => other[3] - one[3]).slice(0, 30);
   found.replaceChildren(
@@ -310,7 +350,8 @@ async function look(field, found, said) {
   );
   found.hidden = best.length === 0 || document.activeElement !== field;
   field.setAttribute("aria-expanded", String(!found.hidden));
-  said.textContent = wanted ? t("search_found", { n: fits.length }) : "";
+  said.className = wanted && fits.length === 0 ? "note" : "unseen";
+  said.textContent = !wanted ? "" : fits.length ? t("search_found", { n: fits.length }) : t("search_none");
 }
 
 /** @param {KeyboardEvent} event @param {HTMLInputElement} field @param {HTMLElement} found */

@@ -51,11 +51,8 @@ function fill(dialog) {
     const heading = document.createElement("h3");
     heading.textContent = pick(one.title);
     list.append(heading, row(t("share_all"), api.address(one), said));
-    if (muni && one.file && !state.get().at && !state.get().known) {
-      const cut = `${state.base}${one.file.replace("latest.geojson", `by-muni/${muni}.geojson`)}`;
-      list.append(row(t("share_muni"), cut, said));
-    }
-    list.append(row(t("share_view"), api.inView(one, view ? box(view) : null), said));
+    if (muni) list.append(row(t("share_muni"), api.inMuni(one, muni), said));
+    if (view) list.append(row(t("share_view"), api.inView(one, box(view)), said));
   }
   const note = document.createElement("p");
   note.textContent = t("share_note");

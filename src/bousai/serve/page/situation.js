@@ -1,8 +1,9 @@
 // The table beside the map: every municipality of which something is said, with what, by whom and as of when.
 
 import * as api from "./api.js";
+import { DOUBTFUL } from "./panel.js";
 import * as state from "./state.js";
-import { ago, has, number, t, time } from "./words.js";
+import { ago, has, number, pick, t, time } from "./words.js";
 
 /**
  * @typedef {[number | null, string?, string?]} Count  value, state, qualifier
@@ -10,38 +11,37 @@ import { ago, has, number, t, time } from "./words.js";
  *   tsunami?: any, intensity?: string, intensity_rank?: number, shelters?: Count, evacuees?: Count, dead?: Count,
  *   missing?: Count, outages?: string[], roads?: Count, as_of?: Record<string, string>, conflicts?: number}} Row
  * @typedef {{rows: Row[], valid_at: string, known_at: string, published_at: string, status: string,
- *   credits: string[]}} Situation
+ *   credits: string[], feeds?: Record<string, import("./api.js").Feed>}} Situation
  * @typedef {{id: string, of: (row: Row) => number | string | null, as: (row: Row) => Node[], ages?: string}} Column
  */
 
 const PAGE = 100;
-const GRADES = ["forecast", "advisory", "sea_warning", "crater_warning", "warning", "residential_warning"];
-const RANKS = new Map(
-  [...GRADES, "danger_warning", "major_warning", "emergency_warning"].map((one, at) => [one, at + 1]),
-);
+/** A figure that is older than this is marked. */
+const OLD_MS = 24 * 3_600_000;
 
 /** @type {Column[]} */
 const COLUMNS = [
   { id: "muni", of: (row) => row.code, as: () => [] },
   {
     id: "warning",
-    of: (row) => (row.warning ? (RANKS.get(row.warning.grade) ?? 0.5) : null),
-    as: (row) =>
-      row.warning ? [mark("warning", row.warning.grade), text(row.warning.kind_name), by(row.warning)] : [],
+    of: (row) => rank(row.warning),
+    as: (row) => (row.warning ? stated("warning", row.warning.grade, row.warning.kind_name, row.warning) : []),
   },
   {
     id: "order",
-    of: (row) => (row.order ? (row.order.level ?? 0.5) : null),
+    of: (row) => rank(row.order),
     as: (row) =>
       row.order
-        ? [mark("evacuation", row.order.order), text(row.order.order_text ?? row.order.order), by(row.order)]
+        ? [
+            ...stated("evacuation", row.order.order, row.order.order_text ?? row.order.order, row.order),
+            ...(row.order.ordered_at ? [small(t("ordered", { time: time(row.order.ordered_at) }), "")] : []),
+          ]
         : [],
   },
   {
     id: "tsunami",
-    of: (row) => (row.tsunami ? (RANKS.get(row.tsunami.grade) ?? 0.5) : null),
-    as: (row) =>
-      row.tsunami ? [mark("tsunami", row.tsunami.grade), text(row.tsunami.kind_name), by(row.tsunami)] : [],
+    of: (row) => rank(row.tsunami),
+    as: (row) => (row.tsunami ? stated("tsunami", row.tsunami.grade, row.tsunami.kind_name, row.tsunami) : []),
   },
   {
     id: "intensity",
@@ -71,10 +71,31 @@ let pref = "";
 let words = "";
 let all = false;
 let asking = 0;
+/** The municipality that was chosen last. @type {string | null} */
+let before = null;
+/** Why the table is not that of the state, null where it is. @type {string | null} */
+let failure = null;
+/** What stays while rows come and go, so that focus stays too and a screen reader hears what changes. */
+const parts = {
+  note: paragraph(""),
+  doubt: paragraph(""),
+  tools: document.createElement("form"),
+  count: paragraph(""),
+  rows: document.createElement("div"),
+  credits: paragraph(""),
+};
 
 /** @param {HTMLElement} element */
 export async function mount(element) {
   place = element;
+  parts.note.className = parts.doubt.className = "doubt";
+  parts.note.setAttribute("role", "status");
+  parts.count.setAttribute("role", "status");
+  parts.count.className = "count";
+  parts.credits.className = "credits";
+  parts.tools.className = "table-tools";
+  parts.tools.addEventListener("submit", (event) => event.preventDefault());
+  place.append(...Object.values(parts));
   state.subscribe((now, before) => {
     if (now.at !== before.at || now.known !== before.known) load();
     else if (now.lang !== before.lang || now.sort !== before.sort) draw();
@@ -86,21 +107,36 @@ export async function mount(element) {
 
 async function load() {
   const mine = ++asking;
+  failure = null;
   place.setAttribute("aria-busy", "true");
+  notes();
   try {
     const got = await api.situation();
     if (mine !== asking) return;
     found = got;
-    draw();
   } catch (error) {
     if (mine !== asking) return;
-    // What was there stays there; the words beside it say what it is.
-    const note = paragraph(t("table_failed", { why: error instanceof Error ? error.message : "" }));
-    note.className = "doubt";
-    place.prepend(note);
-  } finally {
-    if (mine === asking) place.removeAttribute("aria-busy");
+    failure = error instanceof Error ? error.message : "";
   }
+  place.removeAttribute("aria-busy");
+  draw();
+}
+
+/** What the reader must know of the table: that it is not the one of the clocks (yet), that its sources are silent. */
+function notes() {
+  const { at } = state.get();
+  const busy = place.hasAttribute("aria-busy");
+  let note = "";
+  if (failure !== null) note = t(found ? "table_failed" : "table_failed_first", { why: failure });
+  else if (busy && found && at) note = t("table_waits", { time: time(at) });
+  else if (busy && !found) note = t("loading");
+  if (parts.note.textContent !== note) parts.note.textContent = note;
+  place.classList.toggle("stale", found !== null && (failure !== null || (busy && at !== null)));
+  const feeds = Object.values(found?.feeds ?? {});
+  const bad = feeds.filter((feed) => DOUBTFUL.includes(feed.state));
+  const kinds = [...new Set(bad.map((feed) => t(`feed_${feed.state}`)))].join(t("list_comma"));
+  const names = bad.map((feed) => pick(feed)).join(t("list_comma"));
+  parts.doubt.textContent = bad.length ? t("table_doubt", { n: bad.length, of: feeds.length, kinds, names }) : "";
 }
 
 /** The rows that are wanted, in the order that is wanted. */
@@ -125,26 +161,32 @@ function order(a, b, way) {
   return a < b ? -way : a > b ? way : 0;
 }
 
-/** Without a wish: orders first, then warnings, then people. @param {Row} row */
+/** How grave a statement is among those of its scale, as the server ranks it; of another one, the least.
+ * @param {any} said */
+function rank(said) {
+  return said ? (said.rank ?? 0) : null;
+}
+
+/** Without a wish: orders first, then warnings and tsunami, then people. @param {Row} row */
 function gravity(row) {
-  const order = row.order?.level ?? (row.order ? 1 : 0);
-  const warning = row.warning ? (RANKS.get(row.warning.grade) ?? 0) : 0;
-  return order * 1e8 + warning * 1e7 + (row.intensity_rank ?? 0) * 1e5 + Math.min(value(row.evacuees) ?? 0, 99_999);
+  const warning = Math.max(rank(row.warning) ?? 0, rank(row.tsunami) ?? 0);
+  const people = Math.min(value(row.evacuees) ?? 0, 99_999);
+  return (row.order ? 1 + rank(row.order) : 0) * 1e9 + warning * 1e7 + (row.intensity_rank ?? 0) * 1e5 + people;
 }
 
 function draw() {
   const rows = wanted();
-  const credits = paragraph(`${t("table_credits")}: ${[...new Set(found?.credits ?? [])].join(" ／ ")}`);
-  credits.className = "credits";
-  place.replaceChildren(controls(rows.length), region(rows), credits);
+  notes();
+  controls();
+  const count = found ? t("table_matched", { n: number(rows.length), all: number(found.rows.length) }) : "";
+  if (parts.count.textContent !== count) parts.count.textContent = count;
+  parts.rows.replaceChildren(...(found ? [region(rows)] : []));
+  parts.credits.textContent = found ? `${t("table_credits")}: ${[...new Set(found.credits)].join(" ／ ")}` : "";
   choose();
 }
 
-/** @param {number} matched */
-function controls(matched) {
-  const form = document.createElement("form");
-  form.className = "table-tools";
-  form.addEventListener("submit", (event) => event.preventDefault());
+function controls() {
+  const form = parts.tools;
   const select = document.createElement("select");
   select.append(new Option(t("table_all_prefs"), ""));
   for (const one of new Set((found?.rows ?? []).map((row) => row.pref))) select.append(new Option(one, one));
@@ -158,10 +200,7 @@ function controls(matched) {
   check.type = "checkbox";
   check.checked = all;
   check.addEventListener("change", () => change(() => (all = check.checked), "input[type=checkbox]"));
-  const status = paragraph(t("table_matched", { n: number(matched), all: number(found?.rows.length ?? 0) }));
-  status.setAttribute("role", "status");
-  form.append(label("table_pref", select), label("table_name", search), label("table_every", check, true), status);
-  return form;
+  form.replaceChildren(label("table_pref", select), label("table_name", search), label("table_every", check, true));
 }
 
 /** @param {() => void} change_ @param {string} focus */
@@ -182,7 +221,7 @@ function region(rows) {
   wide.setAttribute("role", "group");
   wide.setAttribute("aria-label", t("situation"));
   if (rows.length === 0) {
-    wide.append(paragraph(t(found?.rows.length ? "table_none_match" : "table_nothing")));
+    wide.append(paragraph(t(pref || words ? "table_none_match" : "table_nothing")));
     return wide;
   }
   const table = document.createElement("table");
@@ -268,7 +307,7 @@ function line(row) {
     }
     cell.append(...nodes);
     const at = column.ages && row.as_of?.[column.ages];
-    if (at) cell.append(small(when(at), time(at)));
+    if (at) cell.append(aged(at));
   }
   return element;
 }
@@ -282,15 +321,37 @@ function walk(event, from) {
   names[names.indexOf(from) + step]?.focus();
 }
 
-/** The row of the municipality that is chosen. */
+/** The row of the municipality that is chosen, brought into view; what is not there is said not to be. */
 function choose() {
   const { muni } = state.get();
+  place.querySelector(".chosen-none")?.remove();
+  if (
+    muni &&
+    found &&
+    !wanted()
+      .slice(0, shown)
+      .some((row) => row.code === muni)
+  ) {
+    const at = wanted().findIndex((row) => row.code === muni);
+    if (at >= 0) {
+      shown = PAGE * Math.ceil((at + 1) / PAGE);
+      draw();
+      return;
+    }
+    const of = found.rows.find((row) => row.code === muni);
+    const none = paragraph(t("table_muni_none", { name: of ? of.pref + of.name : muni }));
+    none.className = "chosen-none";
+    none.setAttribute("role", "status");
+    parts.rows.before(none);
+  }
   for (const one of place.querySelectorAll("tr[data-code]")) {
     const mine = /** @type {HTMLElement} */ (one).dataset.code === muni;
     one.classList.toggle("chosen", mine);
     if (mine) one.setAttribute("aria-current", "true");
     else one.removeAttribute("aria-current");
+    if (mine && muni !== before) one.scrollIntoView({ block: "nearest" });
   }
+  before = muni;
 }
 
 /** @param {Count | undefined} of */
@@ -322,6 +383,18 @@ function mark(scale, step) {
   return sign;
 }
 
+/**
+ * What somebody stated: its sign, its name in the reader's language, the words of the source where those differ, who
+ * and when.
+ * @param {string} scale @param {string} step @param {string} said_ @param {any} of
+ */
+function stated(scale, step, said_, of) {
+  const one = api.known().scales[scale]?.find((each) => each.value === step);
+  const name = one && state.get().lang !== "ja" ? pick(one) : said_;
+  const source = name === said_ ? [] : [small(said_, "")];
+  return [mark(scale, step), text(name), ...source, by(of)];
+}
+
 /** @param {string} code */
 function intensity(code) {
   return code.startsWith("!") ? t("intensity_not_received") : code.replace("-", t("lower")).replace("+", t("upper"));
@@ -330,10 +403,17 @@ function intensity(code) {
 /** Who says it, since when, and whether of this municipality or of a larger area. @param {any} of */
 function by(of) {
   const wide = of.match === "prefecture" ? t("of_prefecture") : "";
-  return small(
-    `${of.issuer ?? ""} ${of.issued_at ? when(of.issued_at) : ""}${wide}`,
-    of.issued_at ? time(of.issued_at) : "",
-  );
+  const words_ = `${of.issuer ?? ""} ${of.issued_at ? when(of.issued_at) : ""}${wide}`;
+  return of.issued_at ? aged(of.issued_at, words_) : small(words_, "");
+}
+
+/** How old a statement is at the time that is shown; an old one is marked. @param {string} at @param {string} [words_] */
+function aged(at, words_ = when(at)) {
+  const then = state.get().at;
+  const old = (then === null ? api.now() : Date.parse(then)) - Date.parse(at) > OLD_MS;
+  const element = small(words_, time(at));
+  if (old) element.className = "old";
+  return element;
 }
 
 /** How old it is; in a picture of another time the time itself, for its age today says nothing. @param {string} at */

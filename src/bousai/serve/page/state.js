@@ -6,6 +6,7 @@
  * @property {"actual" | "exercise"} status  which tree; part of the path, so setting it opens the other page
  * @property {string | null} at     ISO 8601: what was true then (null: now)
  * @property {string | null} known  ISO 8601: what was known by then (null: now)
+ * @property {boolean} together  the two clocks move as one
  * @property {string[] | null} layers  ids of the layers that are shown (null: those that are shown first)
  * @property {string | null} muni   municipality code, 5 digits
  * @property {[number, number, number] | null} view  longitude, latitude, zoom (null: where there is something)
@@ -33,8 +34,9 @@ export function get() {
 /**
  * Change some of the state; who subscribed is told.
  * @param {Partial<State>} patch
+ * @param {boolean} [fleeting]  what a film does by itself is no step that "back" undoes
  */
-export function set(patch) {
+export function set(patch, fleeting = false) {
   const before = state;
   const next = { ...before, ...patch };
   if (next.status !== before.status) {
@@ -43,9 +45,9 @@ export function set(patch) {
   }
   if (JSON.stringify(next) === JSON.stringify(before)) return;
   state = next;
-  // A selection is a step that "back" undoes; the map moving is not.
-  const step = next.selected !== before.selected || next.muni !== before.muni;
-  history[step ? "pushState" : "replaceState"](null, "", link());
+  // What a person chose is a step that "back" undoes; the map moving is not.
+  const chosen = /** @type {const} */ (["selected", "muni", "at", "known"]).some((one) => next[one] !== before[one]);
+  history[chosen && !fleeting ? "pushState" : "replaceState"](null, "", link());
   tell(before);
 }
 
@@ -80,6 +82,7 @@ function query(of) {
   if (of.lang !== "ja") words.set("lang", of.lang);
   if (of.at) words.set("at", of.at);
   if (of.known) words.set("known", of.known);
+  if (of.together) words.set("together", "1");
   if (of.layers) words.set("layers", of.layers.join(","));
   if (of.muni) words.set("muni", of.muni);
   if (of.view) words.set("view", of.view.map((one, at) => one.toFixed(at < 2 ? 4 : 2)).join(","));
@@ -101,6 +104,7 @@ function read() {
     status: root.dataset.status === "exercise" ? "exercise" : "actual",
     at: moment(words.get("at")),
     known: moment(words.get("known")),
+    together: words.get("together") === "1",
     layers: layers === null ? null : layers.split(",").filter((one) => /^[a-z0-9_]+$/.test(one)),
     muni: muni !== null && /^\d{5}$/.test(muni) ? muni : null,
     view: place(words.get("view")),
@@ -109,9 +113,9 @@ function read() {
   };
 }
 
-/** @param {string | null} text */
+/** A time that has passed; what lies ahead is not known yet, so it is now. @param {string | null} text */
 function moment(text) {
-  return text !== null && /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null;
+  return text !== null && /^\d{4}-\d\d-\d\dT/.test(text) && Date.parse(text) <= Date.now() ? text : null;
 }
 
 /** @param {string | null} text @returns {State["view"]} */
