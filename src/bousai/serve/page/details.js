@@ -1,40 +1,51 @@
-// One feature with everything that is known of it, and lists of features for who does not use the map. Whatever a source
-// wrote is set as text.
+// What is open beside the map: one feature with everything that is known of it, or a list of features for who does not
+// use the map. What is open is asked again when something was published. Whatever a source wrote is set as text.
 
 import * as api from "./api.js";
+import { classes, columns, facts, feeds, fold, pair, signs, text, when } from "./facts.js";
 import { linked, make } from "./panel.js";
-import * as scale from "./scale.js";
 import * as state from "./state.js";
-import { has, number, pick, t, timeElement } from "./words.js";
+import { number, pick, t, time } from "./words.js";
 
-/** @typedef {import("./api.js").Layer} Layer @typedef {import("./api.js").Field} Field @typedef {import("./api.js").Feature} Feature */
+/** @typedef {import("./api.js").Layer} Layer @typedef {import("./api.js").Feature} Feature */
+/**
+ * Something that is open: its heading while nothing is there yet, how it is asked for and how it is drawn.
+ * @typedef {{title: () => string, ask: () => Promise<any>, draw: (found: any) => Node[]}} View
+ * @typedef {{layer: Layer, properties: Record<string, any>, id: string}} Place
+ */
 
 const LISTED = 100;
-/** Shown above the table of columns, or of no use to a reader. */
-const ELSEWHERE = ["id", "kind", "muni_code", "source", "issuer", "issued_at", "recorded_at", "status"];
 
 /** @type {HTMLElement} */
 let box;
 /** @type {HTMLElement} */
 let body;
+/** Where it is said that what is open was renewed. */
+const said = make("p", "note");
+const content = make("div");
 /** What had the focus before the details were opened. @type {HTMLElement | null} */
 let before = null;
+/** @type {View | null} */
+let view = null;
+/** What is drawn of it, to be compared. @type {string | null} */
+let drawn = null;
 let turn = 0;
 
-/** @param {HTMLElement} element @param {HTMLElement} content */
-export function mount(element, content) {
+/** @param {HTMLElement} element @param {HTMLElement} place */
+export function mount(element, place) {
   box = element;
-  body = content;
+  body = place;
+  said.setAttribute("role", "status");
   state.subscribe((now, was) => {
-    if (now.selected !== was.selected || now.lang !== was.lang || now.at !== was.at || now.known !== was.known) {
-      show(now.selected, now.selected !== was.selected);
-    }
+    if (now.selected !== was.selected) selected(now.selected, true);
+    else if (view && (now.lang !== was.lang || now.at !== was.at || now.known !== was.known)) show(view, false);
   });
+  document.addEventListener("bousai:published", renew);
   document.addEventListener("keydown", (event) => {
     const busy = event.target instanceof HTMLInputElement || document.querySelector("dialog[open]");
     if (event.key === "Escape" && !busy && state.get().selected) state.set({ selected: null });
   });
-  if (state.get().selected) show(state.get().selected, false);
+  if (state.get().selected) selected(state.get().selected, false);
 }
 
 /** Open the details of a feature. @param {string} layer @param {string} id */
@@ -42,28 +53,110 @@ export function select(layer, id) {
   state.set({ selected: `${layer}/${id}` });
 }
 
-/** @param {string | null} selected @param {boolean} focus */
-async function show(selected, focus) {
-  const mine = ++turn;
-  if (selected === null) {
+/** @param {string | null} path @param {boolean} focus */
+function selected(path, focus) {
+  if (path === null) {
     close();
     return;
   }
-  const at = selected.indexOf("/");
-  const [layerId, id] = [selected.slice(0, at), selected.slice(at + 1)];
-  const layer = api.layer(layerId);
-  if (!layer) {
+  const at = path.indexOf("/");
+  const [layerId, id] = [path.slice(0, at), path.slice(at + 1)];
+  if (api.layer(layerId)) show(feature(layerId, id), focus);
+  else {
+    turn++;
+    view = null;
     open([make("p", "", t("layer_unknown"))], focus);
-    return;
   }
-  open([make("p", "", t("loading"))], focus);
+}
+
+/** @param {string} layerId @param {string} id @returns {View} */
+function feature(layerId, id) {
+  const layer = () => /** @type {Layer} */ (api.layer(layerId)); // as it was last published
+  return {
+    title: () => "",
+    ask: async () => {
+      const one = await find(layer(), id);
+      return { one, ...(await columns(layer(), one.properties)) };
+    },
+    draw: ({ one, fields, titles }) => [
+      ...heading(layer(), one),
+      ...facts(layer(), fields, titles, one.properties),
+      sources(layer(), id),
+    ],
+  };
+}
+
+/** Ask for something and draw it. @param {View} wanted @param {boolean} focus */
+async function show(wanted, focus) {
+  const mine = ++turn;
+  view = wanted;
+  drawn = null;
+  const heading = wanted.title() ? [make("h3", "", wanted.title())] : [];
+  open([...heading, make("p", "", t("loading"))], focus);
   try {
-    const [fields, feature] = await Promise.all([api.fields(layerId), find(layer, id)]);
-    if (mine === turn)
-      open([...heading(layer, feature), ...facts(layer, fields, feature.properties), sources(layer, id)], false);
+    const found = await wanted.ask();
+    if (mine !== turn) return;
+    drawn = print(found);
+    content.replaceChildren(...wanted.draw(found));
   } catch (error) {
-    if (mine === turn) open([make("p", "doubt", refused(error))], false);
+    if (mine === turn) content.replaceChildren(...heading, make("p", "doubt", refused(error)));
   }
+}
+
+/**
+ * Something was published: what is open is asked for again and, where it is another now, drawn again, with what was
+ * unfolded and what has the focus left as it is.
+ */
+async function renew() {
+  if (view === null || box.hidden) return;
+  const [mine, wanted] = [++turn, view];
+  const at = time(new Date(api.now()).toISOString());
+  try {
+    const found = await wanted.ask();
+    if (mine !== turn) return;
+    const now = print(found);
+    if (now === drawn) return;
+    const first = drawn === null && !content.querySelector(".doubt");
+    drawn = now;
+    keeping(() => content.replaceChildren(...wanted.draw(found)));
+    if (!first) said.textContent = t("renewed", { time: at });
+  } catch (error) {
+    // A server that is not there is told above; what was read last stays.
+    if (mine !== turn || !(error instanceof api.Refused) || error.status !== 404 || said.dataset.gone) return;
+    drawn = null;
+    const name = content.querySelector("h3");
+    keeping(() => content.replaceChildren(...(name ? [name] : []), make("p", "doubt", refused(error))));
+    said.textContent = t("renewed_gone", { time: at });
+  }
+}
+
+/** What can be compared: an age changes by itself. @param {any} found */
+function print(found) {
+  return JSON.stringify(found, (name, value) => (/(^|_)age_min$/.test(name) ? undefined : value));
+}
+
+/** Draw anew without a person losing the place. @param {() => void} draw */
+function keeping(draw) {
+  const unfolded = [...content.querySelectorAll("details[open]")].map(keyOf);
+  const active = document.activeElement;
+  const focused = active && content.contains(active) ? active : null;
+  const key = focused && keyOf(focused);
+  const within = focused?.closest("details");
+  const around = within ? keyOf(within) : null;
+  draw();
+  for (const one of content.querySelectorAll("details")) if (unfolded.includes(keyOf(one))) one.open = true;
+  if (!focused) return;
+  const all = /** @type {HTMLElement[]} */ ([...content.querySelectorAll("button, a, summary")]);
+  const again =
+    all.find((one) => keyOf(one) === key) ?? all.find((one) => one.tagName === "SUMMARY" && keyOf(one) === around);
+  (again ?? box).focus({ preventScroll: true });
+}
+
+/** By what an element is found again. @param {Element} element */
+function keyOf(element) {
+  const part = element.tagName === "SUMMARY" ? element.parentElement : element;
+  const key = /** @type {HTMLElement | null} */ (part)?.dataset.key;
+  return key ?? element.getAttribute("href") ?? element.textContent;
 }
 
 /** @param {unknown} error */
@@ -93,7 +186,9 @@ function open(nodes, focus) {
     if (state.get().selected) state.set({ selected: null });
     else close();
   });
-  body.replaceChildren(shut, ...nodes);
+  said.textContent = "";
+  content.replaceChildren(...nodes);
+  body.replaceChildren(shut, said, content);
   if (focus) {
     box.focus({ preventScroll: true });
     box.scrollIntoView({ block: "nearest" });
@@ -101,6 +196,8 @@ function open(nodes, focus) {
 }
 
 function close() {
+  turn++;
+  view = null;
   if (box.hidden) return;
   box.hidden = true;
   body.replaceChildren();
@@ -117,12 +214,11 @@ export function nameOf(layer, properties) {
 function heading(layer, feature) {
   const { properties } = feature;
   const drill = properties.status === "exercise" ? "【訓練】" : "";
-  const step = scale.steps(layer)[scale.stepOf(layer, properties)];
   const title = make("h3", "feature");
-  title.append(scale.sign(step, layer.geometry), ` ${drill}${nameOf(layer, properties)}`);
-  const kind = make("p", "note", pick(layer.title));
+  title.append(...signs(layer, properties), ` ${drill}${nameOf(layer, properties)}`);
+  const kind = make("p", "note", [pick(layer.title), properties.pref_name].filter(Boolean).join(" · "));
   // A class of depths is said in its source's own words below: the step of the legend is the nearest, not the same.
-  if (layer.scale && !layer.or_by) kind.append(" · ", make("strong", "", scale.words(step, layer, pick)));
+  if (!layer.or_by) for (const { words } of classes(layer, properties)) kind.append(" · ", make("strong", "", words));
   const who = make("dl", "who");
   pair(who, t("issuer"), text(properties.issuer === "bousai" ? t("issuer_bousai") : properties.issuer));
   pair(who, t("issued_at"), when(properties.issued_at));
@@ -134,129 +230,10 @@ function heading(layer, feature) {
   return nodes;
 }
 
-/** The titles of the feeds that a feature came from. @param {string | null} source */
-function feeds(source) {
-  if (!source) return null;
-  return source
-    .split(" ")
-    .map((id) => (api.known().feeds[id] ? `${pick(api.known().feeds[id])}（${id}）` : id))
-    .join(t("list_comma"));
-}
-
-/** @param {Layer} layer @param {Field[]} fields @param {Record<string, any>} properties @returns {HTMLElement[]} */
-function facts(layer, fields, properties) {
-  const list = make("dl", "facts");
-  const absent = [];
-  for (const field of fields) {
-    if (ELSEWHERE.includes(field.name)) continue;
-    const value = properties[field.name];
-    if (isNothing(value)) absent.push(pick(field));
-    else pair(list, pick(field), shown(field, value, layer));
-  }
-  if (!absent.length) return [list];
-  const rest = make("details", "absent");
-  rest.append(
-    make("summary", "", t("absent", { n: absent.length })),
-    make("p", "note", absent.join(t("list_comma"))),
-  );
-  return [list, rest];
-}
-
-/** @param {any} value */
-function isNothing(value) {
-  return value === null || value === undefined || (Array.isArray(value) && value.length === 0);
-}
-
-/** @param {Field} field @param {any} value @param {Layer} layer @returns {Node} */
-function shown(field, value, layer) {
-  if (field.type === "datetime" && typeof value === "string") return when(value);
-  if (isCount(value)) return text(count(value, field.unit));
-  if (field.name === layer.colour_by && layer.scale && !layer.or_by) {
-    const all = scale.steps(layer);
-    const step = all[scale.stepOf(layer, { [field.name]: value })];
-    return step === all.at(-1) ? plain(value) : text(scale.words(step, layer, pick));
-  }
-  if (typeof value === "number") return text(field.unit ? `${number(value)} ${field.unit}` : String(value));
-  return plain(value, field.parts);
-}
-
-/** @param {any} value @param {Field[]} [parts] @returns {Node} */
-function plain(value, parts = []) {
-  if (value === null || value === undefined) return text(t("not_stated"));
-  if (typeof value === "boolean") return text(t(value ? "yes" : "no"));
-  if (typeof value === "number") return text(String(value)); // a code or a year has no thousands
-  if (typeof value === "string") return string(value);
-  if (isCount(value)) return text(count(value, null));
-  if (Array.isArray(value)) {
-    const list = make("ul", "values");
-    for (const one of value) {
-      const li = make("li");
-      li.append(plain(one, parts));
-      list.append(li);
-    }
-    return list;
-  }
-  const list = make("dl", "inner");
-  for (const [name, one] of Object.entries(value)) {
-    if (isNothing(one)) continue;
-    const part = parts.find((each) => each.name === name);
-    const title = part ? pick(part) : has(`field_${name}`) ? t(`field_${name}`) : name;
-    pair(list, title, plain(one, part?.parts));
-  }
-  return list;
-}
-
-/** Text of a source: a time, a link that a browser may follow, one of our codes, or just text. @param {string} value */
-function string(value) {
-  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) && !Number.isNaN(Date.parse(value))) return timeElement(value);
-  if (/^https?:\/\/\S+$/i.test(value)) return linked(value, value);
-  return text(has(`value_${value}`) ? t(`value_${value}`) : value);
-}
-
-/** @param {any} value */
-function isCount(value) {
-  return typeof value === "object" && value !== null && "state" in value && "qualifier" in value && "value" in value;
-}
-
-/**
- * A count in words: a number, or why there is none. Empty, 0, under investigation and unconfirmed are not the same.
- * @param {{value: number | null, state: string, qualifier: string, text: string | null}} one
- * @param {string | null} unit
- */
-export function count(one, unit) {
-  const said = one.text ? `${t("bracket_open")}${one.text}${t("bracket_close")}` : "";
-  if (one.value === null) return t(`count_${one.state}`) + said;
-  const amount = number(one.value) + (unit ? ` ${unit}` : "");
-  return (
-    t(`qualifier_${one.qualifier}`, { n: amount }) +
-    (one.state === "reported" ? "" : ` ${t(`count_${one.state}`)}`) +
-    said
-  );
-}
-
-/** @param {string | null | undefined} iso */
-function when(iso) {
-  return iso ? timeElement(iso) : text(null);
-}
-
-/** @param {string | null | undefined} value */
-function text(value) {
-  return document.createTextNode(value ?? t("not_stated"));
-}
-
-/** @param {HTMLElement} list @param {string} title @param {Node} value */
-function pair(list, title, value) {
-  const row = make("div");
-  const dd = make("dd");
-  dd.append(value);
-  row.append(make("dt", "", title), dd);
-  list.append(row);
-}
-
 /** The documents behind a feature, asked for when a person wants them. @param {Layer} layer @param {string} id */
 function sources(layer, id) {
-  const part = make("details", "sources");
-  part.append(make("summary", "", t("documents")));
+  const part = fold("documents", t("documents"), []);
+  part.className = "sources";
   part.addEventListener("toggle", async () => {
     if (part.childElementCount > 1) return;
     const list = make("ul");
@@ -291,13 +268,26 @@ function document_(one) {
 
 /**
  * Several features to choose from: those at one place of the map.
- * @param {{layer: Layer, properties: Record<string, any>, id: string}[]} found
+ * @param {Place[]} found
  */
 export function choose(found) {
   state.set({ selected: null });
-  const list = make("ul", "choice");
-  for (const { layer, properties, id } of found) list.append(entry(layer, id, properties, true));
-  open([make("h3", "", t("here", { n: found.length })), list], true);
+  show(
+    {
+      title: () => t("here", { n: found.length }),
+      ask: async () => {
+        /** @type {Place[]} */
+        const now = await Promise.all(found);
+        return now;
+      },
+      draw: (/** @type {Place[]} */ all) => {
+        const list = make("ul", "choice");
+        for (const { layer, properties, id } of all) list.append(entry(layer, id, properties, true));
+        return [make("h3", "", t("here", { n: all.length })), list];
+      },
+    },
+    true,
+  );
 }
 
 /**
@@ -305,54 +295,61 @@ export function choose(found) {
  * @param {string} layerId
  */
 export async function list(layerId) {
-  const layer = api.layer(layerId);
-  if (!layer) return;
+  if (!api.layer(layerId)) return;
   const { muni } = state.get();
+  const layer = () => /** @type {Layer} */ (api.layer(layerId)); // as it was last published
+  let until = LISTED;
   state.set({ selected: null });
-  const mine = ++turn;
-  open([make("h3", "", pick(layer.title)), make("p", "", t("loading"))], true);
-  try {
-    const some = muni ? { muni } : api.isListable(layer) ? {} : { limit: LISTED };
-    const found = await api.features(layer, some);
-    if (mine !== turn) return;
-    const all = found.features
-      .map((one) => ({ one, step: scale.stepOf(layer, one.properties) }))
-      .sort((a, b) => scale.steps(layer)[b.step].rank - scale.steps(layer)[a.step].rank);
-    const list = make("ul", "choice");
-    const more = /** @type {HTMLButtonElement} */ (make("button", "quiet", t("more")));
-    let until = 0;
-    const add = () => {
-      list.append(...all.slice(until, until + LISTED).map(({ one }) => entry(layer, one.id, one.properties, false)));
-      until += LISTED;
-      more.hidden = until >= all.length;
-    };
-    more.type = "button";
-    more.addEventListener("click", add);
-    add();
-    const shownOf =
-      all.length < found.matched
-        ? t("list_some", { n: number(all.length), of: number(found.matched) })
-        : t("list_all", { n: number(all.length) });
-    const where = muni ? `${t("in_muni", { code: muni })} ` : "";
-    open([make("h3", "", pick(layer.title)), make("p", "note", where + shownOf), list, more], false);
-  } catch (error) {
-    if (mine === turn) open([make("h3", "", pick(layer.title)), make("p", "doubt", refused(error))], false);
-  }
+  await show(
+    {
+      title: () => pick(layer().title),
+      ask: () => api.features(layer(), muni ? { muni } : api.isListable(layer()) ? {} : { limit: LISTED }),
+      draw: (/** @type {import("./api.js").Found} */ { features, matched }) => {
+        const all = features
+          .map((one) => ({ one, rank: rankOf(layer(), one.properties) }))
+          .sort((a, b) => b.rank - a.rank)
+          .map(({ one }) => entry(layer(), one.id, one.properties, false));
+        const list = make("ul", "choice");
+        const more = /** @type {HTMLButtonElement} */ (make("button", "quiet", t("more")));
+        const add = () => {
+          list.append(...all.slice(list.childElementCount, until));
+          more.hidden = until >= all.length;
+        };
+        more.type = "button";
+        more.addEventListener("click", () => {
+          until += LISTED;
+          add();
+        });
+        add();
+        const of =
+          all.length < matched
+            ? t("list_some", { n: number(all.length), of: number(matched) })
+            : t("list_all", { n: number(all.length) });
+        const where = muni ? `${t("in_muni", { code: muni })} ` : "";
+        return [make("h3", "", pick(layer().title)), make("p", "note", where + of), list, more];
+      },
+    },
+    true,
+  );
+}
+
+/** How far up in a list. @param {Layer} layer @param {Record<string, any>} properties */
+function rankOf(layer, properties) {
+  return Math.max(0, ...classes(layer, properties).map(({ step }) => step.rank));
 }
 
 /** @param {Layer} layer @param {string} id @param {Record<string, any>} properties @param {boolean} withLayer */
 function entry(layer, id, properties, withLayer) {
-  const step = scale.steps(layer)[scale.stepOf(layer, properties)];
   const li = make("li");
   const button = /** @type {HTMLButtonElement} */ (make("button", "entry"));
   button.type = "button";
+  button.dataset.key = `${layer.id}/${id}`;
   const words = make("span");
   words.append(make("strong", "", nameOf(layer, properties)));
-  const said = [withLayer ? pick(layer.title) : "", layer.scale ? scale.words(step, layer, pick) : ""].filter(
-    Boolean,
-  );
-  if (said.length) words.append(make("span", "note", said.join(" · ")));
-  button.append(scale.sign(step, layer.geometry), words);
+  const grave = classes(layer, properties).map((one) => one.words);
+  const told = [withLayer ? pick(layer.title) : "", ...grave].filter(Boolean);
+  if (told.length) words.append(make("span", "note", told.join(" · ")));
+  button.append(...signs(layer, properties), words);
   button.addEventListener("click", () => select(layer.id, id));
   li.append(button);
   return li;
