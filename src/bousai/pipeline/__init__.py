@@ -62,6 +62,7 @@ from bousai.pipeline.rehearsing import rehearse_alerts
 from bousai.pipeline.reporting import REPORT_CATEGORIES, REPORT_FORMATS, incident, make_report
 from bousai.pipeline.running import note_failure, note_late
 from bousai.pipeline.upkeep import days_to_replay, note_calendar, tidy, verify_archive
+from bousai.publish import Flat, flat, flat_fields
 
 MESSAGE_STATES: tuple[str, ...] = get_args(MessageState)
 """How far a message may have come."""
@@ -74,6 +75,7 @@ __all__ = [
     "AlertFacts",
     "Body",
     "FeedMeasures",
+    "Flat",
     "House",
     "Ingested",
     "Measures",
@@ -91,6 +93,8 @@ __all__ = [
     "feed_states",
     "feed_states_for",
     "fetch_feed",
+    "flat",
+    "flat_fields",
     "history",
     "incident",
     "ingest_documents",

@@ -10,6 +10,7 @@ has the messages. Add here: one module per output format and its line in `writer
 
 from bousai.publish.alerts import alert_summary, plain_text, write_alerts
 from bousai.publish.features import FeatureTable, areas_wanted, features, within
+from bousai.publish.flat import Flat, flat, flat_fields
 from bousai.publish.geojson import layer_chunks
 from bousai.publish.tiles import Tiled, write_tiles
 from bousai.publish.tree import Published, standing, write_index, write_layer
@@ -18,11 +19,14 @@ from bousai.publish.writers import FORMATS, formats_of, write_files
 __all__ = [
     "FORMATS",
     "FeatureTable",
+    "Flat",
     "Published",
     "Tiled",
     "alert_summary",
     "areas_wanted",
     "features",
+    "flat",
+    "flat_fields",
     "formats_of",
     "layer_chunks",
     "plain_text",

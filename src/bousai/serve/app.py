@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from types import ModuleType
 
@@ -33,7 +32,6 @@ from bousai.serve.service import Service
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
-_SLOW_AT_ONCE = 4
 _GROUPS: tuple[ModuleType, ...] = (static, events, alerts, health, metrics, map_page, situation, guide, ogc)
 """Modules with ``routes(service) -> list[BaseRoute]``, in the order in which an address is looked for."""
 
@@ -43,14 +41,12 @@ def create(settings: Settings | None = None) -> Starlette:
     own = settings_module.load() if settings is None else settings
     known = catalogue.load(own.config)
     indexes = Indexes(own.data / "serve")
-    service = Service(own, known, Snapshots(own, known), indexes, ThreadPoolExecutor(_SLOW_AT_ONCE, "slow"))
+    service = Service(own, known, Snapshots(own, known), indexes)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        service.pool.shutdown(wait=False, cancel_futures=True)
-        service.snapshots.close()
-        service.indexes.close()
+        service.close()
 
     routes = [route for group in _GROUPS for route in group.routes(service)]
     requests = metrics.Requests()

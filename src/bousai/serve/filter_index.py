@@ -33,7 +33,7 @@ _KINDS: dict[str, Kind] = {
     "datetime": "time",
 }
 _SQL: dict[Kind, Any] = {"text": sa.Text(), "number": sa.Numeric(), "boolean": sa.Boolean(), "time": sa.BigInteger()}
-_DEADLINE_SECONDS = 8.0
+_DEADLINE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)

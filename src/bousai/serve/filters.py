@@ -109,7 +109,12 @@ def rows(snapshot: Snapshot, index: Index, text: str, language: str, system: str
     try:
         return np.array(index.rows(where), dtype=np.int64)
     except TimeoutError:
-        raise Problem(503, "filter: it takes too long", remedy="ask for less, or add bbox or muni") from None
+        raise Problem(
+            503,
+            "filter: it takes too long",
+            remedy="ask for less, or add bbox or muni",
+            headers={"Retry-After": "5"},
+        ) from None
 
 
 def parsed(text: str, language: str) -> Any:
@@ -127,7 +132,7 @@ def parsed(text: str, language: str) -> Any:
             tree = cql2.parse_text(text).to_json()
         else:
             tree = cql2.parse_json(orjson.dumps(orjson.loads(text)).decode()).to_json()
-    except (cql2.ParseError, cql2.ValidationError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  (it raises its own, ValueError, and of an empty point a bare one)
         where = re.sub(r"\s+", " ", str(error))[:300]
         raise _no(f"not {language}: {where}", "state = 'open' AND evacuees > 100") from None
     parts, deep = _size(tree)
@@ -262,7 +267,10 @@ class _Translation:
 
     def _computed(self, op: str, arguments: list[Any]) -> _Value:
         if op in ("casei", "accenti"):
-            inner = self._as(self._value(self._one(op, arguments)), "text")
+            (argument,) = (self._one(op, arguments),)
+            while isinstance(argument, dict) and str(argument.get("op")).lower() == op:
+                argument = self._one(op, argument.get("args") or [])  # folded once is folded
+            inner = self._as(self._value(argument), "text")
             return _Value("text", getattr(sa.func, op)(inner, type_=sa.Text()))
         if op in _ARITHMETIC:
             if op == "-" and len(arguments) == 1:
@@ -329,11 +337,15 @@ class _Translation:
             if "bbox" in node:
                 numbers = [float(one) for one in node["bbox"]]
                 half = len(numbers) // 2
-                if numbers[0] > numbers[half] or numbers[1] > numbers[half + 1]:
+                west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
+                around = west > east and self._system == crs.CRS84
+                if south > north or (west > east and not around):
                     raise _no(
-                        "a BBOX begins west and south of its end", "one BBOX on each side of the 180th meridian"
+                        "a BBOX begins south, and in this system west, of its end", "BBOX(west,south,east,north)"
                     )
-                shape = shapely.box(numbers[0], numbers[1], numbers[half], numbers[half + 1])
+                # RFC 7946, 5.2: a box whose west is greater than its east crosses the 180th meridian.
+                parts = [(west, 180.0), (-180.0, east)] if around else [(west, east)]
+                shape = shapely.union_all([shapely.box(low, south, high, north) for low, high in parts])
             else:
                 shape = shapely.from_geojson(orjson.dumps(node).decode())
             moved = crs.to_crs84(shape, self._system)

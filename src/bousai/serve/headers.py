@@ -7,6 +7,7 @@ other host, for pictures.
 
 from __future__ import annotations
 
+import logging
 import re
 
 from starlette.datastructures import Headers
@@ -14,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bousai.serve import problem
 from bousai.serve.problem import Problem
+
+_log = logging.getLogger(__name__)
 
 _GSI = "https://cyberjapandata.gsi.go.jp"
 _POLICY = "; ".join(
@@ -74,9 +77,11 @@ class Told:
             try:
                 await self._app(scope, receive, told)
             except Exception:
-                if not begun:
-                    await problem.response(problem.BUG)(scope, receive, told)
-                raise
+                if begun:
+                    raise  # half an answer can only be broken off
+                # Not raised further: the connection would be closed under the next question of this client.
+                _log.exception("%s %s", scope["method"], scope["path"])
+                await problem.response(problem.BUG)(scope, receive, told)
 
 
 async def _options(scope: Scope, send: Send) -> None:

@@ -7,7 +7,7 @@ who follows it sees one picture to its end, whatever is published meanwhile, fro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -33,6 +33,13 @@ _PICTURE = frozenset({"crs", "datetime", "f", "known-at", "status"})
 _PAGE = {"bbox", "bbox-crs", "cursor", "filter", "filter-crs", "filter-lang", "limit", "muni", "properties"}
 ITEMS = _PICTURE | _PAGE | {"skip-geometry"}
 _STEP = timedelta(seconds=10)
+Shown = Callable[[Snapshot], Snapshot]
+"""How a root of the API shows a snapshot."""
+
+
+def as_it_is(snapshot: Snapshot) -> Snapshot:
+    """What is shown is what there is."""
+    return snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +52,17 @@ class Page:
     after: query.Cursor | None
 
 
-def routes(prefix: str, status: Status) -> list[BaseRoute]:
+def routes(prefix: str, status: Status, shown: Shown = as_it_is) -> list[BaseRoute]:
     """The addresses of items below `prefix`; `status` is what they are of where a request does not say."""
 
     async def many(request: Request) -> Response:
-        found = await page(request, status)
+        found = await page(request, status, shown)
         if documents.wanted(request) == "html":
             return pages.items(request, found, prefix)
         return _items(request, found)
 
     async def one(request: Request) -> Response:
-        snapshot, row = await feature(request, status)
+        snapshot, row = await feature(request, status, shown)
         if documents.wanted(request) == "html":
             return pages.item(request, snapshot, row, prefix)
         return _item(request, snapshot, row)
@@ -87,13 +94,13 @@ async def picture(
     until_now = query.Period(None, now - (now - datetime.min.replace(tzinfo=UTC)) % _STEP)
     when = query.period(asked["datetime"]) if "datetime" in asked else until_now
     known = query.known_at(asked["known-at"], now) if "known-at" in asked else None
+    valid_at = when.until or until_now.until
+    assert valid_at is not None
 
     def ask() -> Snapshot:
-        valid_at = when.until or until_now.until
-        assert valid_at is not None
         return snapshots.as_asked(Asked(layer_id, status, valid_at, snapshots.known(known), when.since, region))
 
-    return await server.slowly(ask)
+    return await server.pictures.do(ask, (layer_id, status, valid_at, known, when.since, region))
 
 
 async def picture_of(
@@ -159,7 +166,13 @@ def _select(server: Service, snapshot: Snapshot, asked: Mapping[str, str]) -> Ro
     return rows
 
 
-async def page(request: Request, status: Status) -> Page:
+async def _shown(server: Service, snapshot: Snapshot, shown: Shown) -> Snapshot:
+    if shown is as_it_is:
+        return snapshot
+    return await server.pictures.do(lambda: shown(snapshot), (shown, snapshot.key))
+
+
+async def page(request: Request, status: Status, shown: Shown = as_it_is) -> Page:
     """The page that a request asks for. Raises `Problem`."""
     server = service(request)
     asked = query.only(request.query_params, ITEMS)
@@ -169,17 +182,26 @@ async def page(request: Request, status: Status) -> Page:
     if "cursor" in asked:
         cursor = query.cursor(asked["cursor"])
         begin = cursor.position
+        if query.status(asked.get("status", status)) != cursor.picture.partition(".")[0]:
+            raise Problem(
+                400,
+                "cursor: it is of another status than what is asked for here",
+                remedy="follow the next links as they are, or begin without a cursor",
+                parameter="cursor",
+            )
         snapshot = await server.slowly(server.snapshots.again, cursor.picture, layer_id)
         if snapshot is None:
             raise Problem(410, "cursor: that picture is no longer kept", remedy="begin again without a cursor")
     else:
         snapshot = await picture(server, layer_id, asked, status, _region(asked))
-    rows = await server.slowly(_select, server, snapshot, asked)
+    kept, snapshot = snapshot, await _shown(server, snapshot, shown)
+    desk = server.filters if "filter" in asked else server.quick
+    rows = await desk.do(lambda: _select(server, snapshot, asked))
     end = begin + limit
     after = None
     if end < len(rows):
-        await server.slowly(server.snapshots.keep, snapshot)
-        after = query.Cursor(snapshot.key, end)
+        await server.slowly(server.snapshots.keep, kept)
+        after = query.Cursor(kept.key, end)
     return Page(snapshot, rows[begin:end], len(rows), after)
 
 
@@ -236,12 +258,15 @@ def _lean(text: bytes, names: Sequence[str] | None, bare: bool) -> bytes:
     return orjson.dumps(feature)
 
 
-async def feature(request: Request, status: Status) -> tuple[Snapshot, int]:
+async def feature(request: Request, status: Status, shown: Shown = as_it_is) -> tuple[Snapshot, int]:
     """The feature that a request asks for: its snapshot and its row. Raises `Problem`."""
     server = service(request)
     asked = query.only(request.query_params, _PICTURE)
     layer_id, feature_id = request.path_params["layer"], request.path_params["feature"]
     snapshot, row = await picture_of(server, layer_id, feature_id, asked, status)
+    if row is not None:
+        snapshot = await _shown(server, snapshot, shown)
+        row = await server.slowly(snapshot.row_of, feature_id)
     if row is None:
         raise no_feature(snapshot, feature_id)
     return snapshot, row

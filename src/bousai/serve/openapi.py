@@ -16,9 +16,11 @@ _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schema
 _TIME = "An instant (RFC 3339). Without an offset: Japan time."
 
 
-def document(base: str, status: Status, layers: Sequence[str], version: str) -> dict[str, Any]:
-    """The whole document; `base` is the root of the API, `layers` are the ids of its collections."""
+def document(base: str, status: Status, layers: Sequence[str], version: str, *, flat: bool = False) -> dict[str, Any]:
+    """The whole document; `base` is the root of the API, `layers` are the ids of its collections, `flat` says whether
+    their properties are."""
     mark = "" if status == "actual" else "【訓練】"
+    kind = " Properties are flat, for desktop GIS: the columns of the GeoPackage." if flat else ""
     return {
         "openapi": "3.0.3",
         "info": {
@@ -27,7 +29,7 @@ def document(base: str, status: Status, layers: Sequence[str], version: str) -> 
             "description": (
                 f"{mark}Layers of disaster information for Japan. Read-only. `datetime` is valid time (what was true)"
                 ", `known-at` is known time (what had reached this installation). Every collection says how old its"
-                " sources are and names them; use with the credit lines that it carries."
+                f" sources are and names them; use with the credit lines that it carries.{kind}"
             ),
             "license": {"name": "See each collection: licences of its sources"},
         },
@@ -53,6 +55,7 @@ def document(base: str, status: Status, layers: Sequence[str], version: str) -> 
                 {"application/schema+json": {"schema": {"type": "object"}}, **_HTML},
                 404,
             ),
+            **(_SCHEMA_PATHS if flat else {}),
             "/collections/{layer}/items": _get(
                 "items",
                 "data",
@@ -224,6 +227,17 @@ def _query(name: str, words: str, schema: dict[str, Any], example: str | None = 
     return told if example is None else {**told, "example": example}
 
 
+def _schema(name: str, title: str) -> dict[str, Any]:
+    """An operation that answers with a JSON Schema and knows no other form."""
+    found = _get(name, "data", title, ["layer"], {"application/schema+json": {"schema": {"type": "object"}}}, 404)
+    found["get"]["parameters"] = [{"$ref": "#/components/parameters/layer"}]
+    return found
+
+
+_SCHEMA_PATHS = {
+    "/collections/{layer}/schema": _schema("schema", "The columns of a layer"),
+    "/collections/{layer}/schema/feature": _schema("feature_schema", "A feature as JSON Schema"),
+}
 _LINK = {
     "type": "object",
     "required": ["href", "rel"],

@@ -28,6 +28,8 @@ JST = ZoneInfo("Asia/Tokyo")
 
 _TIME = "2024-01-01T16:30:00+09:00 (without an offset: Japan time)"
 _SECONDS_AHEAD = 5
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+"""9999-12-31T23:59:59Z, as many clients write an open end, is a day that Japan's calendar no longer has here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def instant(name: str, text: str) -> datetime:
         # A "+" that nobody encoded arrives as a space, the commonest mistake with times in addresses.
         at = datetime.fromisoformat(re.sub(r" (\d\d:\d\d)$", r"+\1", text.strip()))
         at = at if at.tzinfo is not None else at.replace(tzinfo=JST)
-        return at.astimezone(UTC)
+        return min(at.astimezone(UTC), _LATEST)
     except (ValueError, OverflowError):
         raise _wrong(name, f"not a time: {text[:60]!r}", f"write {_TIME}") from None
 

@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
 from bousai.catalogue import Catalogue
+from bousai.serve.desk import Desk
 from bousai.serve.filter_index import Indexes
-from bousai.serve.problem import Problem
 from bousai.serve.snapshots import Snapshots
 from bousai.settings import Settings
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-DEADLINE_SECONDS = 10.0
-"""How long a client waits for one answer. What was begun goes on: who asks again finds it done."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
-    """One running server."""
+    """One running server. What is published is answered by `quick` work and never waits for pictures of other times
+    or for filters, which take long and of which only so many may wait."""
 
     settings: Settings
     catalogue: Catalogue
     snapshots: Snapshots
     indexes: Indexes
-    pool: ThreadPoolExecutor
+    quick: Desk = field(default_factory=lambda: Desk("quick", 4, 500))
+    pictures: Desk = field(default_factory=lambda: Desk("pictures", 2, 8))
+    filters: Desk = field(default_factory=lambda: Desk("filters", 2, 8))
 
     def base(self, request: Request) -> str:
         """The address of the landing page as the client sees it, without a slash at the end."""
         return str(request.base_url).rstrip("/")
 
     async def slowly(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run `work` in the pool, off the event loop. Raises `Problem` 503 where it takes too long."""
-        running = asyncio.get_running_loop().run_in_executor(self.pool, lambda: work(*args, **kwargs))
-        try:
-            return await asyncio.wait_for(asyncio.shield(running), DEADLINE_SECONDS)
-        except TimeoutError:
-            raise Problem(
-                503,
-                f"no answer within {DEADLINE_SECONDS:g} s; it is still being worked on",
-                remedy="ask again in a little while, or for less: a smaller bbox, one municipality",
-                headers={"Retry-After": "5"},
-            ) from None
+        """Run quick work off the event loop. Raises `Problem` 503 where it takes too long."""
+        return await self.quick.do(lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        """Begin nothing more, give connections back."""
+        for desk in (self.quick, self.pictures, self.filters):
+            desk.close()
+        self.snapshots.close()
+        self.indexes.close()
 
 
 def service(request: Request) -> Service:

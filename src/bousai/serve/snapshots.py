@@ -239,7 +239,10 @@ def _key(status: Status, layer_id: str, what: str) -> str:
 
 
 _KEPT_BYTES = 1024**3
+_KEPT, _KEPT_ALONE = 2000, 200
 _OPEN_BYTES = 256 * 1024**2
+_OPEN = 256
+"""Pictures that are open: each has a mapping, of which a process may not have many thousands."""
 
 
 class Snapshots:
@@ -372,7 +375,9 @@ class Snapshots:
             running.set_result(found)
             with self._lock:
                 self._open[key] = found
-                while len(self._open) > 1 and sum(one.weight for one in self._open.values()) > _OPEN_BYTES:
+                while len(self._open) > 1 and (
+                    len(self._open) > _OPEN or sum(one.weight for one in self._open.values()) > _OPEN_BYTES
+                ):
                     self._open.popitem(last=False)
             return found
         finally:
@@ -401,9 +406,24 @@ class Snapshots:
         self._thin()
 
     def _thin(self) -> None:
-        files = sorted(self._folder.glob("*.geojson"), key=lambda path: path.stat().st_mtime, reverse=True)
+        files = sorted(self._folder.glob("*.geojson"), key=_modified, reverse=True)
         total = 0
-        for path in files:
-            total += path.stat().st_size
-            if total > _KEPT_BYTES:
+        for number, path in enumerate(files):
+            beside = path.with_suffix(".filter")
+            with suppress(FileNotFoundError):  # another worker thins too
+                total += path.stat().st_size
+                total += beside.stat().st_size if beside.exists() else 0
+            if total > _KEPT_BYTES or number >= _KEPT:
                 path.unlink(missing_ok=True)
+                beside.unlink(missing_ok=True)
+        # Those of published versions stand alone.
+        alone = [path for path in self._folder.glob("*.filter") if not path.with_suffix(".geojson").exists()]
+        for path in sorted(alone, key=_modified, reverse=True)[_KEPT_ALONE:]:
+            path.unlink(missing_ok=True)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another worker thins too
+        return 0.0
