@@ -11,6 +11,7 @@ import pytest
 from bousai import pipeline
 from bousai.serve.situation import row
 from bousai.settings import Settings
+from bousai.vocab.map_scale import scales
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -84,14 +85,37 @@ def test_counts_keep_their_state(count: dict[str, Any] | None, short: list[Any] 
 
 
 def test_the_gravest_order_is_shown_and_all_are_counted() -> None:
-    orders = [
-        {"order": "elderly_evacuate", "level": 3, "issuer": "輪島市"},
-        {"order": "evacuate", "level": 4, "issuer": "輪島市"},
-        {"order": "restricted_area", "level": None, "issuer": "輪島市"},
-    ]
-    short = row(_municipality(orders=orders))
-    assert short["order"] == {"order": "evacuate", "level": 4, "issuer": "輪島市"}
-    assert short["orders"] == 3
+    """By what it says: an order for an earthquake or a tsunami has no level, and none below it may hide it."""
+    elderly = {"order": "elderly_evacuate", "level": 3, "issuer": "輪島市"}
+    evacuate = {"order": "evacuate", "level": None, "ordered_at": "2024-01-01T16:30:00+09:00", "issuer": "輪島市"}
+    safety = {"order": "emergency_safety", "level": None, "issuer": "輪島市"}
+    by_level = {"order": None, "level": 4, "basis": "summary", "issuer": "石川県"}
+    for orders, shown in (
+        ([elderly, evacuate], {**{k: v for k, v in evacuate.items() if v}, "rank": 40}),
+        ([elderly, evacuate, safety], {"order": "emergency_safety", "issuer": "輪島市", "rank": 50}),
+        ([elderly, by_level], {"level": 4, "basis": "summary", "issuer": "石川県", "rank": 40}),
+    ):
+        short = row(_municipality(orders=orders))
+        assert short["order"] == shown
+        assert short["orders"] == len(orders)
+
+
+def test_ranks_are_those_of_the_colours_of_the_map() -> None:
+    warning = {"phenomenon": "tsunami", "grade": "major_warning", "kind_name": "大津波警報", "issuer": "気象庁"}
+    short = row(_municipality(max_warning=warning, tsunami=[{"grade": "warning", "kind_name": "津波警報"}]))
+    ranks = {name: {step.value: step.rank for step in scales()[name]} for name in ("warning", "tsunami")}
+    assert short["warning"]["rank"] == ranks["warning"]["major_warning"]
+    assert short["tsunami"]["rank"] == ranks["tsunami"]["warning"]
+
+
+@pytest.mark.parametrize("status", ["actual", "exercise"])
+def test_sources_of_the_table_are_judged_as_those_of_the_layers(client: TestClient, status: str) -> None:
+    table = client.get("/map/situation.json", params={"status": status}).json()
+    layers = client.get("/map/layers.json", params={"status": status}).json()
+    (layer,) = (one for one in layers["layers"] if one["id"] == "municipality_situation")
+    assert table["feeds"] == {feed: layers["feeds"][feed] for feed in layer["feeds"]}
+    then = {"status": status, "datetime": "2026-11-05T12:00:00+09:00"}
+    assert "feeds" not in client.get("/map/situation.json", params=then).json()
 
 
 def test_moments_are_when_something_was_issued_and_recorded(client: TestClient, tree: Settings) -> None:

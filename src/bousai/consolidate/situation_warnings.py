@@ -23,6 +23,7 @@ from bousai.consolidate.situation_statements import Said, by_code, handed_on, mo
 from bousai.model import RevisionTable
 from bousai.vocab import jma
 from bousai.vocab.japanese_time import JST
+from bousai.vocab.map_scale import order_rank
 from bousai.vocab.municipality import in_force, municipalities
 from bousai.vocab.tsunami_coast import Match, coasts_of
 
@@ -246,7 +247,8 @@ def _ordered(one: Said) -> Warned:
 
 
 def _order_of_orders(one: Warned) -> tuple[Any, ...]:
-    return -(one.shown["level"] or 0), one.shown["basis"], one.shown["district_name"] or "", one.said.key
+    rank = order_rank(one.shown["order"], one.shown["level"])
+    return -rank, -(one.shown["level"] or 0), one.shown["basis"], one.shown["district_name"] or "", one.said.key
 
 
 # ── seismic intensity ────────────────────────────────────────────────────────────────────────────────────────

@@ -206,6 +206,12 @@ def _all_layers(server: Service, status: Status) -> dict[str, Any]:
     }
 
 
+def feeds_of(server: Service, status: Status, layer_id: str) -> dict[str, dict[str, Any]]:
+    """The sources of one layer by feed, judged as of now."""
+    layers = [layer for layer in index_of(server, status).get("layers", ()) if layer["id"] == layer_id]
+    return _feeds(server, layers, datetime.now(UTC))
+
+
 def _feeds(server: Service, layers: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, dict[str, Any]]:
     """The sources by feed, judged as of now: a tree that nobody renews grows late by itself."""
     found: dict[str, dict[str, Any]] = {}

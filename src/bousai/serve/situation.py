@@ -19,10 +19,11 @@ from starlette.routing import BaseRoute, Route
 
 from bousai import pipeline
 from bousai.model import Status
-from bousai.serve import documents, items, query
+from bousai.serve import documents, items, map_page, query
 from bousai.serve.service import Service, service
 from bousai.serve.snapshots import Snapshot
 from bousai.vocab.japanese_time import local
+from bousai.vocab.map_scale import order_rank, rank_of
 
 LAYER = "municipality_situation"
 _TIMES = frozenset({"datetime", "known-at", "status"})
@@ -38,7 +39,11 @@ async def _situation(request: Request) -> Response:
     server = service(request)
     asked = query.only(request.query_params, _TIMES)
     snapshot = await items.picture(server, LAYER, asked, "actual")
-    return documents.respond(request, await server.slowly(_table, snapshot), "application/json")
+    table = await server.slowly(_table, snapshot)
+    if not asked.keys() & {"datetime", "known-at"}:
+        feeds = await server.slowly(map_page.feeds_of, server, snapshot.status, LAYER)
+        table = table[:-1] + b',"feeds":' + orjson.dumps(feeds) + b"}"
+    return documents.respond(request, table, "application/json")
 
 
 @lru_cache(maxsize=32)
@@ -59,10 +64,10 @@ def row(said: Mapping[str, Any]) -> dict[str, Any]:
         "name": said["name"],
         "pref": said["pref_name"],
         "ward": said["area_level"] == "ward" or None,
-        "warning": _some(said["max_warning"], "phenomenon level grade kind_name issuer issued_at match"),
+        "warning": _graded("warning", said["max_warning"]),
         "order": _gravest(said["orders"]),
         "orders": len(said["orders"]) or None,
-        "tsunami": _some(next(iter(said["tsunami"]), None), "grade kind_name issuer issued_at match"),
+        "tsunami": _graded("tsunami", next(iter(said["tsunami"]), None)),
         "intensity": said["max_intensity"],
         "intensity_rank": said["max_intensity_rank"],
         "shelters": _count(said["shelters_open"]),
@@ -82,10 +87,20 @@ def _some(value: Mapping[str, Any] | None, names: str) -> dict[str, Any] | None:
 
 
 def _gravest(orders: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The order of the highest level; of equals the first, as the layer has them."""
-    if not orders:
-        return None
-    return _some(max(orders, key=lambda one: one.get("level") or 0), "order order_text level issuer issued_at basis")
+    """The gravest order; of equals the first, as the layer has them."""
+
+    def rank(one: Mapping[str, Any]) -> int:
+        return order_rank(one.get("order"), one.get("level"))
+
+    gravest = max(orders, key=rank, default=None)
+    some = _some(gravest, "order order_text level ordered_at issuer issued_at basis")
+    return some and {**some, "rank": rank(some)}
+
+
+def _graded(scale: str, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Some of a warning, and how grave it is on the scale in whose colours the map shows it."""
+    some = _some(value, "phenomenon level grade kind_name issuer issued_at match")
+    return some and {**some, "rank": rank_of(scale, some.get("grade"))}
 
 
 def _count(count: Mapping[str, Any] | None) -> list[Any] | None:

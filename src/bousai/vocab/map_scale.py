@@ -44,3 +44,17 @@ def scales() -> dict[str, tuple[Step, ...]]:
             Step(**{name: row[name] for name in Step._fields if name != "rank"}, rank=int(row["rank"]))
         )
     return {name: tuple(steps) for name, steps in found.items()}
+
+
+def rank_of(scale: str, value: str | None) -> int:
+    """How grave a value is among those of its scale, 0 of one that the scale does not have."""
+    return next((step.rank for step in scales()[scale] if step.value == value), 0)
+
+
+_OF_LEVEL = {5: "emergency_safety", 4: "evacuate", 3: "elderly_evacuate"}
+
+
+def order_rank(order: str | None, level: int | None) -> int:
+    """How grave an evacuation order is: by what it says, for those for an earthquake or a tsunami state no level; by
+    its level (避難情報に関するガイドライン, 内閣府, 2021) where only that is known."""
+    return rank_of("evacuation", order) or rank_of("evacuation", _OF_LEVEL.get(level or 0))
