@@ -18,6 +18,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.ja.md")
 
 
+_LENT = {None: "municipality", "coast_code": "the municipalities of the coast, where all are known"}
+
+
 def interval(seconds: int, japanese: bool) -> str:
     """A poll interval in the largest unit that divides it: ``every minute``, ``every 6 hours``, ``6時間ごと``."""
     units = ((86400, "day", "日"), (3600, "hour", "時間"), (60, "minute", "分"), (1, "second", "秒"))
@@ -148,7 +151,11 @@ def layer_sections(known: Catalogue) -> str:
             f"{layer.description_ja}\n\n{layer.description_en}\n\n"
             f"`/public/layers/{layer.id}/latest.geojson` · `/public/layers/{layer.id}/by-muni/<code5>.geojson` · "
             f"`/collections/{layer.id}/items` · Geometry: {layer.geometry}"
-            + (f", borrowed from `{layer.geometry_from}` by municipality" if layer.geometry_from else "")
+            + (
+                f", borrowed from `{layer.geometry_from}` by {_LENT[layer.geometry_by]}"
+                if layer.geometry_from
+                else ""
+            )
             + f" · Formats: {formats}\n\n{sources_of(known, layer)}\n"
             + markdown(("field", "type", "unit", "日本語", "English", "EEI", "SIP4D connid", "who sees it"), rows)
         )

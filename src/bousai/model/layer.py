@@ -107,7 +107,9 @@ class Layer(BaseModel):
 
     `id` is the file stem. `fields` are the layer's own; the common ones (id, kind, muni_code, source,
     issuer, issued_at, recorded_at, status) are added to every layer.
-    `geometry_from` names a kind whose geometry is borrowed by `muni_code` where an item has none of its own.
+    `geometry_from` names a kind whose geometry is borrowed by `muni_code` where an item has none of its own; with
+    `geometry_by` by the code in that property, which stands for the municipalities of a coast section, all of them or
+    none.
     `inputs` makes it a consolidated layer: no source states its items, `bousai.consolidate.<kind>` makes them of what
     holds of these kinds, and of everything that was ever seen of the kinds in `sightings`. Of the kinds in `endings`
     it also gets what has ended by the newest statement (as the input ``<kind>/ended``): a source that says "none" is
@@ -126,6 +128,7 @@ class Layer(BaseModel):
     description_en: str
     geometry: Literal["point", "line", "polygon", "none"]
     geometry_from: str | None = None
+    geometry_by: Literal["coast_code"] | None = None
     inputs: tuple[str, ...] = ()
     sightings: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()

@@ -98,7 +98,7 @@ def features_of(
     table = items_of(house, layer, status, valid_at, known_at, tier, since=since, region=region)
     borrowed: dict[str, bytes] = {}
     if layer.geometry_from is not None:
-        codes = publish.areas_wanted(table)
+        codes = publish.areas_wanted(layer, table)
         borrowed = store.borrowed_geometry(house.store, layer.geometry_from, valid_at, known_at, status, codes, tier)
     found = publish.features(house.catalogue.released(layer, tier), [table], borrowed, lasting=lasting)
     return publish.within(found, region)

@@ -12,10 +12,11 @@ import numpy.typing as npt
 import orjson
 import shapely
 
-from bousai.model import Region, ReleasedLayer, RevisionTable, SmallRule, Status
+from bousai.model import Layer, Region, ReleasedLayer, RevisionTable, SmallRule, Status
 from bousai.publish.disclosure import suppressed
 from bousai.vocab.japanese_time import local
 from bousai.vocab.municipality import wards
+from bousai.vocab.tsunami_coast import municipalities_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,13 +67,14 @@ def features(
     common = [field.name for field in layer.common]
     rows = [_one(item_id, aspects[item_id], common, names, layer.small, withheld) for item_id in ids]
     muni_codes = [row[0] for row in rows]
+    places = _places(layer.geometry_by, muni_codes, (orjson.loads(row[1]) for row in rows))
     return FeatureTable(
         layer,
         statuses.pop(),
         ids,
         muni_codes,
         [row[1] for row in rows],
-        _geometry([row[2] for row in rows], muni_codes, borrowed),
+        _geometry([row[2] for row in rows], places, borrowed),
         {
             f"{layer.held.get(name, 'unnamed')}:{name}" if name else "small_count": number
             for name, number in sorted(withheld.items())
@@ -97,9 +99,10 @@ def within(table: FeatureTable, region: Region) -> FeatureTable:
     )
 
 
-def areas_wanted(table: RevisionTable) -> set[str]:
+def areas_wanted(layer: Layer, table: RevisionTable) -> set[str]:
     """The municipality codes whose area `features` can use for these items: see `_area`."""
-    codes = {code for code, wkb in zip(table.muni_code, table.geometry, strict=True) if code and wkb is None}
+    places = _places(layer.geometry_by, table.muni_code, (orjson.loads(props) for props in table.props))
+    codes = {code for some, wkb in zip(places, table.geometry, strict=True) if wkb is None for code in some}
     return codes | {ward for code in codes for ward in wards().get(code, ())}
 
 
@@ -157,15 +160,38 @@ def _one(
     return muni_code, bytes(memoryview(orjson.dumps(properties))), wkb
 
 
-def _geometry(
-    wkbs: list[bytes | None], muni_codes: list[str | None], borrowed: Mapping[str, bytes]
-) -> npt.NDArray[Any]:
-    lent = {code: _area(code, borrowed) for code in set(muni_codes) if code} if borrowed else {}
+_Places = tuple[str, ...]
+"""Municipalities whose areas together are the place of a feature; none where it is not known."""
+
+
+def _places(
+    geometry_by: str | None, muni_codes: Sequence[str | None], props: Iterable[Mapping[str, Any]]
+) -> list[_Places]:
+    if geometry_by is None:
+        return [(code,) if code else () for code in muni_codes]
+    return [_on_coast(said.get(geometry_by) or "") for said in props]
+
+
+def _on_coast(coast_code: str) -> _Places:
+    """The municipalities of a coast section (津波予報区), where it is certain of each that it lies on it."""
+    found = municipalities_of(coast_code)
+    return tuple(found) if all(match == "municipality" for match in found.values()) else ()
+
+
+def _geometry(wkbs: list[bytes | None], places: Sequence[_Places], borrowed: Mapping[str, bytes]) -> npt.NDArray[Any]:
+    codes = {code for some in places for code in some} if borrowed else set()
+    lent = {code: _area(code, borrowed) for code in codes}
     shapes: npt.NDArray[Any] = shapely.from_wkb(np.array([*wkbs, None], dtype=object))[:-1]
-    for row, (shape, code) in enumerate(zip(shapes, muni_codes, strict=True)):
-        if shape is None and code is not None:
-            shapes[row] = lent.get(code)
+    for row, (shape, some) in enumerate(zip(shapes, places, strict=True)):
+        if shape is None and some:
+            areas = [lent.get(code) for code in some]
+            if all(area is not None for area in areas):  # a part of a coast would look like all of it
+                shapes[row] = areas[0] if len(areas) == 1 else _union(areas)
     return shapes
+
+
+def _union(areas: Sequence[Any]) -> Any:
+    return shapely.orient_polygons(shapely.union_all(areas), exterior_cw=False)
 
 
 def _area(code: str, borrowed: Mapping[str, bytes]) -> Any:
@@ -173,4 +199,4 @@ def _area(code: str, borrowed: Mapping[str, bytes]) -> Any:
     if code in borrowed:
         return shapely.from_wkb(borrowed[code])
     parts = [shapely.from_wkb(borrowed[ward]) for ward in wards().get(code, ()) if ward in borrowed]
-    return shapely.orient_polygons(shapely.union_all(parts), exterior_cw=False) if parts else None
+    return _union(parts) if parts else None

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from bousai import __version__
 from bousai.errors import CatalogueError
 from bousai.model import EVERYWHERE, Region, Status
 from bousai.serve import crs, documents, filters, pages, query
@@ -98,7 +99,17 @@ async def picture(
     assert valid_at is not None
 
     def ask() -> Snapshot:
-        return snapshots.as_asked(Asked(layer_id, status, valid_at, snapshots.known(known), when.since, region))
+        return snapshots.as_asked(
+            Asked(
+                layer_id,
+                status,
+                valid_at,
+                snapshots.known(known),
+                when.since,
+                region,
+                snapshots.edition(layer_id),
+            )
+        )
 
     return await server.pictures.do(ask, (layer_id, status, valid_at, known, when.since, region))
 
@@ -292,7 +303,8 @@ def no_feature(snapshot: Snapshot, feature_id: str) -> Problem:
 
 
 def _headers(request: Request, snapshot: Snapshot) -> dict[str, str]:
-    asked = f"{snapshot.key} {request.url}".encode()
+    # The key is of the content, the rest of how it is shown: when it was put together stands in the answer too.
+    asked = f"{__version__} {snapshot.key} {snapshot.members['timeStamp']} {request.url}".encode()
     return {
         "ETag": f'"{blake2b(asked, digest_size=12).hexdigest()}"',
         "Last-Modified": format_datetime(snapshot.published_at.astimezone(UTC), usegmt=True),

@@ -29,7 +29,7 @@ import numpy.typing as npt
 import orjson
 import shapely
 
-from bousai import pipeline
+from bousai import __version__, pipeline
 from bousai.catalogue import Catalogue
 from bousai.model import EVERYWHERE, Region, ReleasedLayer, Status
 from bousai.settings import Settings
@@ -217,7 +217,8 @@ def _lines(file: mmap.mmap, start: int) -> tuple[Rows, Rows]:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Which picture of a layer is asked for: what was true at `valid_at` (or at some time since `since`) and known at
-    `known_at`, in a region. Two that are equal have the same answer for ever."""
+    `known_at`, in a region, as this `edition` of the program shows the layer. Two that are equal have the same answer
+    for ever."""
 
     layer: str
     status: Status
@@ -225,13 +226,15 @@ class Asked:
     known_at: datetime
     since: datetime | None = None
     region: Region = EVERYWHERE
+    edition: str = ""
 
     @property
     def key(self) -> str:
         """The key of its snapshot."""
         times = [at and at.astimezone(UTC).isoformat() for at in (self.valid_at, self.known_at, self.since)]
         where = [self.region.munis and sorted(self.region.munis), self.region.box]
-        return _key(self.status, self.layer, sha256(orjson.dumps([*times, *where])).hexdigest()[:24])
+        asked = orjson.dumps([*times, *where, self.edition])
+        return _key(self.status, self.layer, sha256(asked).hexdigest()[:24])
 
 
 def _key(status: Status, layer_id: str, what: str) -> str:
@@ -255,6 +258,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Snapshot] = OrderedDict()
         self._making: dict[str, Future[Snapshot]] = {}
+        self._editions: dict[str, str] = {}
         self._manifests: dict[Path, tuple[tuple[int, int], str]] = {}
         self._opened_house = ExitStack()
         self._house: pipeline.House | None = None
@@ -279,6 +283,13 @@ class Snapshots:
     def layer(self, layer_id: str) -> ReleasedLayer:
         """A layer as the public may see it. Raises `CatalogueError`."""
         return self._catalogue.released(self._catalogue.layer(layer_id), "public")
+
+    def edition(self, layer_id: str) -> str:
+        """What says how a layer is shown: another program or catalogue may not serve what this one kept."""
+        if layer_id not in self._editions:
+            shown = f"{__version__} {self.layer(layer_id).model_dump_json()}"
+            self._editions[layer_id] = sha256(shown.encode()).hexdigest()[:16]
+        return self._editions[layer_id]
 
     def published(self, layer_id: str, status: Status) -> Snapshot | None:
         """The version that stands in the public tree; None where there is none."""
