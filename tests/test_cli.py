@@ -136,7 +136,7 @@ def test_layer_in_other_formats(run: Run, tmp_path: Path) -> None:
 
 
 def test_layer_says_what_it_cannot_be_written_as(run: Run, tmp_path: Path) -> None:
-    code, out, err = run("layer", "tsunami_forecast", "--format", "fgb")
+    code, out, err = run("layer", "tsunami_observation", "--format", "fgb")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "geojson gpkg parquet csv" in err
