@@ -116,6 +116,17 @@ CASES: dict[str, tuple[tuple[Any, ...], str, str | None]] = {
 }
 
 
+def test_a_time_may_have_more_digits_than_a_file_keeps(tmp_path: Path) -> None:
+    """As USGS has them; it stays a time, to the millisecond."""
+    times = ["2026-01-01T07:10:16.090417+00:00", "2026-01-01T16:10:00+09:00"]
+    shapes = (shapely.Point(140, 35),) * 2
+    found = files(made(*shapes, props=[{**PROPS[0], "opened_at": at} for at in times]), tmp_path, "gpkg", "fgb")
+    for path in found.values():
+        frame = pyogrio.read_dataframe(path)
+        told = [pd.Timestamp(one).tz_convert("UTC") for one in frame["opened_at"]]
+        assert told == [pd.Timestamp("2026-01-01T07:10:16.090Z"), pd.Timestamp("2026-01-01T07:10:00Z")]
+
+
 @pytest.mark.parametrize(("shapes", "geometry", "kind"), CASES.values(), ids=CASES)
 def test_gdal_reads_what_was_written(
     tmp_path: Path, shapes: tuple[Any, ...], geometry: str, kind: str | None

@@ -185,8 +185,10 @@ def _column(name: str, kind: Type, ja: str, en: str, unit: str | None, values: l
     if found <= _PYTHON[kind]:
         # Arrow makes 2 of 2.5 where it is told to expect a whole number, so it is asked only for what fits.
         with suppress(pa.ArrowInvalid, OverflowError):
-            array = pa.array(values, pa.string() if kind == "datetime" else _ARROW[kind])
-            return Column(name, kind, ja, en, unit, values, array.cast(_ARROW[kind]))
+            if kind == "datetime":  # some write more digits of a second than the files have
+                exact = pa.array(values, pa.string()).cast(pa.timestamp("us", tz="+09:00"))
+                return Column(name, kind, ja, en, unit, values, exact.cast(_ARROW[kind], safe=False))
+            return Column(name, kind, ja, en, unit, values, pa.array(values, _ARROW[kind]))
     if kind == "integer" and found <= _PYTHON["number"] and float in found:
         return _column(name, "number", ja, en, unit, values)
     texts = [value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values]

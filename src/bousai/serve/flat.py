@@ -25,7 +25,7 @@ from bousai.model import Field, ReleasedLayer
 from bousai.serve.snapshots import Snapshot
 
 _PROPERTIES, _NOWHERE = b',"properties":', b',"geometry":null,"properties":'
-_OPEN_FEATURES = 1_000_000
+_OPEN, _OPEN_FEATURES = 64, 1_000_000
 
 
 class FlatSnapshot(Snapshot):
@@ -79,7 +79,9 @@ class Flats:
                 self._making.pop(snapshot.key, None)
                 self._open[snapshot.key] = found
                 self._open.move_to_end(snapshot.key)
-                while len(self._open) > 1 and sum(map(len, self._open.values())) > _OPEN_FEATURES:
+                while len(self._open) > _OPEN or (
+                    len(self._open) > 1 and sum(map(len, self._open.values())) > _OPEN_FEATURES
+                ):
                     self._open.popitem(last=False)
         return found
 
