@@ -61,6 +61,7 @@ def bomb() -> bytes:
         (book(["a"])[:-200], "not_spreadsheet"),
         (bomb(), "hostile_zip"),
     ],
+    ids=["nothing", "a page", "a beginning", "a part", "a bomb"],  # a workbook has the time in its bytes
 )
 def test_what_is_no_spreadsheet_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(ParseError) as refused:

@@ -226,7 +226,9 @@ function region(rows) {
   }
   const table = document.createElement("table");
   const caption = table.createCaption();
-  caption.textContent = found ? t("table_caption", { valid: time(found.valid_at), known: time(found.known_at) }) : "";
+  const said_ = document.createElement("span");
+  said_.textContent = found ? t("table_caption", { valid: time(found.valid_at), known: time(found.known_at) }) : "";
+  caption.append(said_);
   const head = table.createTHead().insertRow();
   for (const column of COLUMNS) head.append(heading(column));
   const body = table.createTBody();
