@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bousai.serve import items, snapshots
+from bousai.serve import items, service, snapshots
 from bousai.settings import Settings
 from tests.serve import site
 from tests.serve.conftest import client_of
@@ -45,7 +45,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     go.set()
 
 
-def test_only_so_many_wait_and_what_is_published_waits_for_nobody(own: Settings, held: threading.Event) -> None:
+def test_only_so_many_wait_and_what_is_published_waits_for_nobody(
+    own: Settings, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_PICTURES_WAITING", 8)
     room, more = 10, 5  # two are worked on, eight wait
     with client_of(own) as client, ThreadPoolExecutor(room + more) as askers:
         asked = {askers.submit(client.get, then(number)) for number in range(room + more)}
@@ -64,6 +67,16 @@ def test_only_so_many_wait_and_what_is_published_waits_for_nobody(own: Settings,
         assert not [one for one in asked - turned_away if one.done()]
         held.set()
         assert {one.result().status_code for one in asked - turned_away} == {200}
+
+
+def test_a_map_asks_for_all_its_layers_at_once(own: Settings, held: threading.Event) -> None:
+    layers = ["shelter", "earthquake", "weather_warning", "tsunami_forecast", "evacuation_order", "lifeline_outage"]
+    with client_of(own) as client, ThreadPoolExecutor(30) as askers:
+        addresses = [f"/collections/{one}/items?datetime=2026-11-05T1{n}:00:00Z" for one in layers for n in range(5)]
+        asked = [askers.submit(client.get, one) for one in addresses]
+        wait(asked, timeout=1)
+        held.set()
+        assert {one.result().status_code for one in asked} == {200}
 
 
 def test_many_who_ask_for_one_picture_are_one(own: Settings, held: threading.Event) -> None:

@@ -12,6 +12,7 @@ import shapely
 from bousai import pipeline
 from bousai.model import Status
 from bousai.settings import Settings
+from bousai.vocab.tsunami_coast import coasts_of
 from tests.serve.conftest import client_of
 
 if TYPE_CHECKING:
@@ -109,6 +110,24 @@ def test_muni_takes_codes_of_every_width(client: TestClient, tree: Settings, lay
     assert codes("14205,14207") == {"14205", "14207"} & every
     wards = {code for code in every if code.startswith("1410") and code != "14100"}
     assert codes("14100") >= wards  # a designated city with its wards
+
+
+def test_a_coast_is_found_by_its_municipalities(client: TestClient) -> None:
+    """The warning of a coast section is one of each municipality on it; inland there is none."""
+    then = {"datetime": "2026-11-05T10:20:00+09:00", "limit": "10000"}
+    address = "/collections/tsunami_forecast/items"
+    every = {one["properties"]["coast_code"] for one in client.get(address, params=then).json()["features"]}
+    assert every
+
+    def found(muni: str) -> set[str]:
+        page = client.get(address, params={**then, "muni": muni}).json()["features"]
+        return {one["properties"]["coast_code"] for one in page}
+
+    for muni in ("14205", "13101", "20201", "17204"):
+        assert found(muni) == every & set(coasts_of(muni))
+    assert found("14205")
+    assert found("20201") == set()  # 長野市
+    assert found("14") >= found("14205")
 
 
 def test_a_box_is_what_touches_it(client: TestClient, tree: Settings) -> None:

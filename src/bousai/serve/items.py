@@ -28,6 +28,8 @@ from bousai.serve import crs, documents, filters, pages, query
 from bousai.serve.problem import Problem
 from bousai.serve.service import Service, service
 from bousai.serve.snapshots import Asked, Box, Rows, Snapshot
+from bousai.vocab.municipality import municipalities
+from bousai.vocab.tsunami_coast import coasts_of
 
 GEOJSON = "application/geo+json"
 _PICTURE = frozenset({"crs", "datetime", "f", "known-at", "status"})
@@ -161,6 +163,19 @@ def _codes(code: str) -> Iterable[str]:
     return [code] if len(code) == 5 else (f"{code}{n:03d}" for n in range(1000))
 
 
+def _in_munis(snapshot: Snapshot, codes: Sequence[str]) -> Rows:
+    """The rows of municipalities. Of coast sections (津波予報区), which have no code of one, those on which one of
+    them lies or, where that is not known, that its prefecture has: a warning left out could cost lives."""
+    rows = snapshot.in_munis(codes)
+    if snapshot.layer.geometry_by is None:
+        return rows
+    every = [one for one in municipalities() if one in codes or one[:2] in codes]
+    coasts = {coast for one in every for coast in coasts_of(one)}
+    texts = enumerate(snapshot.features(range(len(snapshot))))
+    more = [row for row, text in texts if orjson.loads(text)["properties"][snapshot.layer.geometry_by] in coasts]
+    return np.union1d(rows, np.array(more, dtype=np.int64))
+
+
 def _select(server: Service, snapshot: Snapshot, asked: Mapping[str, str]) -> Rows:
     found: list[Rows] = []
     if "bbox" in asked:
@@ -170,7 +185,7 @@ def _select(server: Service, snapshot: Snapshot, asked: Mapping[str, str]) -> Ro
         system = crs.known("filter-crs", asked["filter-crs"]) if "filter-crs" in asked else crs.CRS84
         found.append(filters.rows(snapshot, server.indexes.of(snapshot), asked["filter"], language, system))
     if "muni" in asked:
-        found.append(snapshot.in_munis(query.munis(asked["muni"])))
+        found.append(_in_munis(snapshot, query.munis(asked["muni"])))
     rows = found.pop() if found else snapshot.every()
     for more in found:
         rows = np.intersect1d(rows, more, assume_unique=True)

@@ -16,6 +16,8 @@ from bousai.settings import Settings
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_PICTURES_WAITING = 64
+"""A map that is set to another time asks for a picture of each of its layers at once: some fifteen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +30,7 @@ class Service:
     snapshots: Snapshots
     indexes: Indexes
     quick: Desk = field(default_factory=lambda: Desk("quick", 4, 500))
-    pictures: Desk = field(default_factory=lambda: Desk("pictures", 2, 8))
+    pictures: Desk = field(default_factory=lambda: Desk("pictures", 2, _PICTURES_WAITING))
     filters: Desk = field(default_factory=lambda: Desk("filters", 2, 8))
 
     def base(self, request: Request) -> str:
