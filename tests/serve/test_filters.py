@@ -312,6 +312,7 @@ REFUSED = {
     "a chain of powers": "n = " + "^".join(["2"] * 300),
     "a box upside down": "S_INTERSECTS(geometry, BBOX(170, 90, 175, -90))",
     "an empty point": "S_INTERSECTS(geometry, POINT EMPTY)",
+    "deep functions": "CASEI(ACCENTI(" * 35 + "name" + "))" * 35 + " = 'x'",
     "deep minus": "n = " + "-" * 3000 + "1",
     "long": "name = '" + "x" * 9000 + "'",
     "many": " OR ".join(f"n={number}" for number in range(1200)),

@@ -77,7 +77,8 @@ class Index:
     columns: dict[str, sa.Column[Any]]
 
     def rows(self, where: sa.ColumnElement[bool]) -> list[int]:
-        """The rows for which a condition is true, in order. Raises TimeoutError where that takes too long."""
+        """The rows for which a condition is true, in order. Raises TimeoutError where that takes too long,
+        RecursionError where the condition is nested deeper than the database reads."""
         try:
             with self.engine.connect() as connection:
                 raw = connection.connection.driver_connection
@@ -88,6 +89,8 @@ class Index:
         except sa.exc.OperationalError as error:
             if "interrupted" in str(error.orig):
                 raise TimeoutError from error
+            if "parser stack overflow" in str(error.orig):
+                raise RecursionError from error
             raise
 
 

@@ -115,6 +115,8 @@ def rows(snapshot: Snapshot, index: Index, text: str, language: str, system: str
             remedy="ask for less, or add bbox or muni",
             headers={"Retry-After": "5"},
         ) from None
+    except RecursionError:
+        raise _no("nested too deep", "write it flatter") from None
 
 
 def parsed(text: str, language: str) -> Any:
